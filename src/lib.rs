@@ -1,0 +1,6 @@
+//! Hotplate serves hot static media at the lowest latency a Linux machine allows.
+//!
+//! The rooms below are listed from the innermost outwards: a room imports only rooms above it. What each room does,
+//! what it never does, and the way of a request through them stand in `docs/architecture.md`.
+
+pub mod units;
