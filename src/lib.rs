@@ -4,3 +4,5 @@
 //! what it never does, and the way of a request through them stand in `docs/architecture.md`.
 
 pub mod units;
+
+pub mod stats;
