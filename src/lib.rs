@@ -8,3 +8,5 @@ pub mod units;
 pub mod stats;
 
 pub mod sys;
+
+pub mod http;

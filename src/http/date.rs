@@ -1,0 +1,45 @@
+//! HTTP dates (RFC 9110 s5.6.7).
+//!
+//! No clock enters here. So a two-digit year cannot be read against today, as RFC 9110 would have it: 70 to 99 are the
+//! twentieth century, 00 to 69 the twenty-first.
+
+use std::io::Write as _;
+use std::time::{Duration, UNIX_EPOCH};
+
+use httpdate::HttpDate;
+
+use crate::units::UnixSeconds;
+
+/// The last second that the format can express: 9999-12-31T23:59:59Z.
+const LAST: u64 = 253_402_300_799;
+
+/// Reads a date in any of the three forms: IMF-fixdate, RFC 850 and asctime.
+///
+/// Names of days and months are case-sensitive, and the day of the week must be the date's own. `None` for all else, for
+/// dates before 1970 and for leap seconds.
+#[must_use]
+pub fn parse(value: &[u8]) -> Option<UnixSeconds> {
+    // Every form is shorter than the longest of the RFC 850 form: "Wednesday, 09-Nov-94 08:49:37 GMT".
+    if value.len() > 33 {
+        return None;
+    }
+    let text = std::str::from_utf8(value).ok()?;
+    let since_epoch = httpdate::parse_http_date(text)
+        .ok()?
+        .duration_since(UNIX_EPOCH)
+        .ok()?;
+    Some(UnixSeconds(since_epoch.as_secs()))
+}
+
+/// Writes `time` as an IMF-fixdate: `Sun, 06 Nov 1994 08:49:37 GMT`. Times past the year 9999 become its last second.
+#[must_use]
+pub fn format(time: UnixSeconds) -> [u8; 29] {
+    let mut text = *b"Thu, 01 Jan 1970 00:00:00 GMT";
+    let date = HttpDate::from(UNIX_EPOCH + Duration::from_secs(time.0.min(LAST)));
+    let written = write!(text.as_mut_slice(), "{date}");
+    debug_assert!(written.is_ok(), "an IMF-fixdate has 29 bytes");
+    text
+}
+
+#[cfg(test)]
+mod tests;
