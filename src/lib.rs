@@ -10,3 +10,5 @@ pub mod stats;
 pub mod sys;
 
 pub mod http;
+
+pub mod policy;

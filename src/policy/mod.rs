@@ -1,0 +1,5 @@
+//! Decisions as pure functions: the request and what is stored go in, a verdict and the rule behind it come out.
+#![forbid(unsafe_code)]
+
+pub mod rule;
+pub mod selection;
