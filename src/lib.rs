@@ -12,3 +12,5 @@ pub mod sys;
 pub mod http;
 
 pub mod policy;
+
+pub mod store;

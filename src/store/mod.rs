@@ -1,0 +1,9 @@
+//! Bytes at rest. Knows files, mappings and memory; never HTTP.
+#![forbid(unsafe_code)]
+
+pub mod budget;
+pub mod guards;
+pub mod object;
+pub mod pinned;
+
+pub use object::{Held, Object};

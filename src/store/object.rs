@@ -1,0 +1,174 @@
+//! An object: the bytes of one file, held open for as long as anyone sends them.
+//!
+//! What an `Object` promises is that its bytes never change while it lives, so that a validator made from it stays
+//! true for every answer that holds it:
+//!
+//! - `Heap` and `Sealed` are private copies, `Sealed` ones in a region of memory that several objects may share;
+//! - `Mapping` and `File` under a write guard: the kernel blocks a writer's `open` until the last holder lets go
+//!   (see `sys::guard`), which is why holders of a revoked object must let go soon;
+//! - `Unguarded` promises nothing: each piece is read, verified against `identity`, and only then sent.
+//!
+//! Threads: shared by `Arc` between the pin index, the workers and the fill threads. All methods take `&self`.
+
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::budget::Charge;
+use super::pinned::Hold;
+use crate::sys::file::{FileIdentity, HeldFile};
+use crate::sys::mapping::Mapping;
+use crate::sys::sealed::SealedMemory;
+
+/// How the bytes of an object are held; see the module's header.
+#[derive(Debug)]
+pub enum Held {
+    /// A private copy on the heap: small files with `hold = "memory"`.
+    Heap(Box<[u8]>),
+    /// A private copy in sealed memory, sent with sendfile(2): larger files with `hold = "memory"`.
+    Sealed(SealedMemory),
+    /// A guarded shared mapping (`hold = "mmap"`). User space never reads it: a truncated file would be SIGBUS.
+    Mapping(Mapping, HeldFile),
+    /// A guarded open descriptor (`hold = "file"`, and files below roots).
+    File(HeldFile),
+    /// An open descriptor that others may write to: read, verify, send.
+    Unguarded(HeldFile),
+}
+
+/// The bytes of one file and the identity that its validators were made from.
+#[derive(Debug)]
+pub struct Object {
+    held: Held,
+    identity: FileIdentity,
+    revoked: AtomicBool,
+    /// A guarded file's mapping, made when a large part of it is first sent.
+    window: OnceLock<Option<Mapping>>,
+    /// Given back when the bytes are gone: fields are dropped in their order.
+    charges: Vec<Charge>,
+    shared_charges: Option<Arc<SharedCharges>>,
+}
+
+/// What the memory that several objects share is charged: given back with the last of them.
+#[derive(Debug)]
+pub struct SharedCharges {
+    _descriptor: Charge,
+    /// Known when the memory is complete.
+    held: OnceLock<Option<Charge>>,
+}
+
+impl SharedCharges {
+    /// Memory that takes `descriptor`.
+    #[must_use]
+    pub fn new(descriptor: Charge) -> Self {
+        Self {
+            _descriptor: descriptor,
+            held: OnceLock::new(),
+        }
+    }
+
+    /// Adds what the complete memory takes.
+    pub fn add_held(&self, held: Option<Charge>) {
+        self.held.get_or_init(|| held);
+    }
+}
+
+impl Object {
+    /// An object of `identity.size` bytes.
+    #[must_use]
+    pub fn new(held: Held, identity: FileIdentity) -> Self {
+        Self {
+            held,
+            identity,
+            revoked: AtomicBool::new(false),
+            window: OnceLock::new(),
+            charges: Vec::new(),
+            shared_charges: None,
+        }
+    }
+
+    /// The object, holding what it was charged to the budgets until it is dropped.
+    #[must_use]
+    pub fn charged(mut self, charges: impl IntoIterator<Item = Charge>) -> Self {
+        self.charges.extend(charges);
+        self
+    }
+
+    /// The object, holding its part of what it was charged together with others.
+    #[must_use]
+    pub fn charged_together(mut self, charges: Arc<SharedCharges>) -> Self {
+        self.shared_charges = Some(charges);
+        self
+    }
+
+    /// How the bytes are held.
+    #[must_use]
+    pub fn held(&self) -> &Held {
+        &self.held
+    }
+
+    /// The hold that the bytes are really under, which a shortfall may have changed from what was asked.
+    #[must_use]
+    pub fn hold(&self) -> Hold {
+        match &self.held {
+            Held::Heap(_) | Held::Sealed(_) => Hold::Memory,
+            Held::Mapping(..) => Hold::Mmap,
+            Held::File(_) | Held::Unguarded(_) => Hold::File,
+        }
+    }
+
+    /// The file's identity when the bytes were taken.
+    #[must_use]
+    pub fn identity(&self) -> &FileIdentity {
+        &self.identity
+    }
+
+    /// The size in bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.identity.size
+    }
+
+    /// Marks the object as wanted back: somebody waits to write to the file. Holders finish soon or abort.
+    pub fn revoke(&self) {
+        self.revoked.store(true, Ordering::Release);
+    }
+
+    /// Whether somebody waits for the object to be let go.
+    #[must_use]
+    pub fn is_revoked(&self) -> bool {
+        self.revoked.load(Ordering::Acquire)
+    }
+
+    /// A guarded file's mapping, for the kernel to copy from; none where there is no guard or no room for a mapping.
+    #[must_use]
+    pub fn mapping(&self) -> Option<&Mapping> {
+        match &self.held {
+            Held::Mapping(mapping, _) => Some(mapping),
+            Held::File(file) => {
+                let window = self
+                    .window
+                    .get_or_init(|| Mapping::of(file, self.size()).ok());
+                window.as_ref()
+            }
+            Held::Heap(_) | Held::Sealed(_) | Held::Unguarded(_) => None,
+        }
+    }
+
+    /// The guarded descriptor, where the object has one.
+    #[must_use]
+    pub fn guarded(&self) -> Option<&HeldFile> {
+        match &self.held {
+            Held::Mapping(_, file) | Held::File(file) => Some(file),
+            Held::Heap(_) | Held::Sealed(_) | Held::Unguarded(_) => None,
+        }
+    }
+
+    /// Whether a new answer may be made from the object: nobody waits for it, and an unguarded file is as it was.
+    #[must_use]
+    pub fn is_true(&self) -> bool {
+        match &self.held {
+            Held::Unguarded(file) => !self.is_revoked() && file.matches(&self.identity),
+            _ => !self.is_revoked(),
+        }
+    }
+}
