@@ -14,3 +14,5 @@ pub mod http;
 pub mod policy;
 
 pub mod store;
+
+pub mod index;

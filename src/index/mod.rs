@@ -1,0 +1,6 @@
+//! From a cache key to what is stored under it. Immutable snapshots behind arc-swap; never does I/O.
+#![forbid(unsafe_code)]
+
+pub mod entry;
+pub mod pins;
+pub mod sites;
