@@ -16,3 +16,5 @@ pub mod policy;
 pub mod store;
 
 pub mod index;
+
+pub mod cache;
