@@ -18,3 +18,5 @@ pub mod store;
 pub mod index;
 
 pub mod cache;
+
+pub mod fill;

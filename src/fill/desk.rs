@@ -1,0 +1,250 @@
+//! The fill desk: takes the workers' orders and answers each of them once.
+//!
+//! One thread, "fill", runs a runtime of its own. Files are found by a few blocking threads, cold ranges are read by the
+//! ring: neither waits for the other. Orders come through a bounded queue (a worker whose order does not fit answers 503
+//! itself), and no more than [`ORDERS_MAX`] are under way; the rest waits in the queue.
+
+use std::io;
+use std::sync::{Arc, Weak};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use super::files::{Files, Resolved};
+use super::pins::Wake;
+use super::warm::Reader;
+use crate::cache::order::{Filled, Job, Order, Outcome};
+use crate::index::sites::SiteRule;
+use crate::store::pinned::Loader;
+use crate::store::pinned::load::Budgets;
+use crate::sys::clock;
+use crate::units::{MonoNanos, SiteId, WorkerId};
+
+/// Most orders that wait.
+pub const QUEUE_MAX: usize = 4096;
+
+/// Most orders under way.
+pub const ORDERS_MAX: usize = 1024;
+
+/// Most files that are looked for at once; each takes a thread.
+const RESOLVES_MAX: usize = 4;
+
+/// Most ranges that are read at once.
+const WARMS_MAX: usize = 32;
+
+/// Most orders that wait for room; the places of the others are left to orders that can be worked on.
+const ROOM_WAITS_MAX: usize = ORDERS_MAX / 4;
+
+/// How long a file that found no room waits for its second try: a worker lets go of what is too old within a tick of its
+/// own (100 ms).
+const ROOM_WAIT: Duration = Duration::from_millis(150);
+
+/// Takes an answer to its worker; called on the fill threads.
+pub type Deliver = Arc<dyn Fn(WorkerId, Filled) + Send + Sync>;
+
+/// What the desk starts with.
+pub struct DeskSettings {
+    /// The sites with local files.
+    pub sites: Vec<(SiteId, SiteRule)>,
+    /// The pin board's loader, whose thread answers for all guards.
+    pub loader: Arc<Loader>,
+    /// What files below roots may take; their descriptors are not those of pins.
+    pub budgets: Budgets,
+    /// Takes answers to workers.
+    pub deliver: Deliver,
+    /// Called when somebody waits to write to a file: workers must let go of revoked entries.
+    pub wake: Wake,
+}
+
+/// The fill desk's thread.
+#[derive(Debug)]
+pub struct Desk {
+    orders: mpsc::Sender<Order>,
+    files: Arc<ArcSwap<Files>>,
+    loader: Arc<Loader>,
+    budgets: Budgets,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Desk {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// When the thread or its runtime can't be made.
+    pub fn start(settings: DeskSettings) -> io::Result<Self> {
+        let files = Arc::new(ArcSwap::from_pointee(Files::new(
+            settings.sites,
+            Arc::clone(&settings.loader),
+            settings.budgets.clone(),
+        )));
+        drop_revoked_for(&files, &settings.loader, settings.wake);
+        let (orders, queue) = mpsc::channel(QUEUE_MAX);
+        let (stop, stopped) = oneshot::channel();
+        let (ready_sender, ready) = std::sync::mpsc::sync_channel(1);
+        let counter = Counter {
+            files: Arc::clone(&files),
+            deliver: settings.deliver,
+            resolves: Arc::new(Semaphore::new(RESOLVES_MAX)),
+            warms: Arc::new(Semaphore::new(WARMS_MAX)),
+            room_waits: Arc::new(Semaphore::new(ROOM_WAITS_MAX)),
+        };
+        let thread = std::thread::Builder::new()
+            .name("fill".to_owned())
+            .spawn(move || match Reader::start() {
+                Ok((runtime, reader)) => {
+                    ready_sender.send(Ok(())).ok();
+                    runtime.block_on(serve(queue, stopped, counter, reader));
+                }
+                Err(error) => {
+                    ready_sender.send(Err(error)).ok();
+                }
+            })?;
+        ready.recv().map_err(io::Error::other)??;
+        Ok(Self {
+            orders,
+            files,
+            loader: settings.loader,
+            budgets: settings.budgets,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    /// Where workers put orders, by `try_send`.
+    #[must_use]
+    pub fn orders(&self) -> mpsc::Sender<Order> {
+        self.orders.clone()
+    }
+
+    /// Serves other sites from now on. Their ids must be new ones (`SiteTable::following`): an order under way for a
+    /// site that is gone is answered with `Unavailable`, never with another site's file.
+    pub fn set_sites(&self, sites: Vec<(SiteId, SiteRule)>) {
+        let files = Files::new(sites, Arc::clone(&self.loader), self.budgets.clone());
+        self.files.store(Arc::new(files));
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            // Fails where the thread has ended already.
+            stop.send(()).ok();
+        }
+        if let Some(thread) = self.thread.take() {
+            // A panic there has been told on its own.
+            thread.join().ok();
+        }
+    }
+}
+
+/// Lets go of files that somebody waits to write to. Held weakly: the guards outlive the desk.
+fn drop_revoked_for(files: &Arc<ArcSwap<Files>>, loader: &Loader, wake: Wake) {
+    let files: Weak<ArcSwap<Files>> = Arc::downgrade(files);
+    loader.guards().on_revoked(Arc::new(move || {
+        if let Some(files) = files.upgrade() {
+            files.load().drop_revoked();
+            wake();
+        }
+    }));
+}
+
+/// What every order is worked on with.
+#[derive(Clone)]
+struct Counter {
+    files: Arc<ArcSwap<Files>>,
+    deliver: Deliver,
+    resolves: Arc<Semaphore>,
+    warms: Arc<Semaphore>,
+    room_waits: Arc<Semaphore>,
+}
+
+async fn serve(
+    mut queue: mpsc::Receiver<Order>,
+    mut stopped: oneshot::Receiver<()>,
+    counter: Counter,
+    reader: Reader,
+) {
+    let room = Arc::new(Semaphore::new(ORDERS_MAX));
+    loop {
+        let next = async {
+            // Neither the queue nor the semaphore is ever closed while the desk lives.
+            let place = Arc::clone(&room).acquire_owned().await.ok()?;
+            Some((queue.recv().await?, place))
+        };
+        let (order, place) = tokio::select! {
+            taken = next => match taken {
+                Some(taken) => taken,
+                None => return,
+            },
+            _ = &mut stopped => return,
+        };
+        let counter = counter.clone();
+        drop(tokio::task::spawn_local(async move {
+            counter.work(order, reader).await;
+            drop(place);
+        }));
+    }
+}
+
+impl Counter {
+    async fn work(self, order: Order, reader: Reader) {
+        let Order {
+            worker,
+            ticket,
+            job,
+        } = order;
+        let (outcome, checked_at) = match job {
+            Job::Resolve { site, path } => self.resolve(site, path).await,
+            Job::Warm {
+                object,
+                offset,
+                length,
+            } => match self.warms.acquire().await {
+                Ok(_turn) => (reader.warm(object, offset, length).await, clock::mono()),
+                Err(_) => (Outcome::Cold, clock::mono()),
+            },
+        };
+        let filled = Filled {
+            ticket,
+            outcome,
+            checked_at,
+        };
+        (self.deliver)(worker, filled);
+    }
+
+    /// Finds the file. Where there is no room for it, tries once more when the workers have let go of what they remember;
+    /// that wait takes no turn from other orders.
+    async fn resolve(&self, site: SiteId, path: Box<[u8]>) -> (Outcome, MonoNanos) {
+        let path: Arc<[u8]> = path.into();
+        if let Resolved::Answer(outcome, checked_at) = self.find(site, Arc::clone(&path)).await {
+            return (outcome, checked_at);
+        }
+        let Ok(_place) = self.room_waits.try_acquire() else {
+            return (Outcome::Unavailable, clock::mono());
+        };
+        tokio::time::sleep(ROOM_WAIT).await;
+        match self.find(site, path).await {
+            Resolved::Answer(outcome, checked_at) => (outcome, checked_at),
+            Resolved::NoRoom => (Outcome::Unavailable, clock::mono()),
+        }
+    }
+
+    async fn find(&self, site: SiteId, path: Arc<[u8]>) -> Resolved {
+        let unavailable = || Resolved::Answer(Outcome::Unavailable, clock::mono());
+        let Ok(_turn) = self.resolves.acquire().await else {
+            return unavailable();
+        };
+        let files = self.files.load_full();
+        let find = move || files.resolve(site, &path, clock::mono());
+        tokio::task::spawn_blocking(find)
+            .await
+            .unwrap_or_else(|_| unavailable())
+    }
+}
+
+#[cfg(test)]
+#[path = "desk_tests.rs"]
+mod tests;

@@ -1,0 +1,10 @@
+//! Brings bytes into the stores away from the workers: pins and their changes, files below a root, cold pages.
+#![forbid(unsafe_code)]
+
+pub mod desk;
+pub mod files;
+pub mod pins;
+mod siblings;
+mod table;
+pub mod warm;
+mod warm_ring;
