@@ -20,3 +20,5 @@ pub mod index;
 pub mod cache;
 
 pub mod fill;
+
+pub mod server;

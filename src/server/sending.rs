@@ -1,0 +1,288 @@
+//! A worker's sending side: flushing prepared output, what stands between it and the client, orders to the fill threads.
+
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+use super::deadlines::Wait;
+use super::driver::Controls;
+use super::inbox::ORDERS_MAX;
+use super::pump::{self, Pumped};
+use super::slot::Stage;
+use super::worker::{OUTPUT_KEPT, WARM_BYTES, Worker};
+use crate::cache::order::{Job, Order, Ticket};
+use crate::policy::rule::Rule;
+use crate::stats::Counter;
+use crate::units::MonoNanos;
+
+/// Most connections that wait for one order; the next is told to come back.
+const WAITERS_MAX: usize = 4096;
+/// Most orders for the same cold bytes before they are given up: the page cache does not keep them.
+const COLD_MAX: u8 = 16;
+
+impl Worker {
+    /// Puts a small file's bytes behind their head; true when the body needs no sending of its own.
+    pub(super) fn append_small(&mut self, key: usize) -> bool {
+        let Some(mut transfer) = self.slots[key].transfer.take() else {
+            return true;
+        };
+        let answer_at = transfer.answer_at;
+        match pump::append_small(&mut transfer, &mut self.out) {
+            Ok(true) => {
+                let now = self.clock.now();
+                let millis = self.clock.millis();
+                self.slots[key].conn.sent(0, now, millis, &mut self.log);
+                true
+            }
+            Ok(false) => {
+                self.slots[key].transfer = Some(transfer);
+                false
+            }
+            Err(_) => {
+                // Nothing of this answer has left: say that the file is changing instead.
+                self.out.truncate(answer_at);
+                self.answers -= 1;
+                self.stats.bump(Counter::AbortedChanged);
+                self.with_turn(key, |conn, turn| {
+                    conn.give_up(Rule::FileChanging, &[], turn)
+                });
+                true
+            }
+        }
+    }
+
+    /// Sends the turn's output and the body behind it; true when all of it was handed over.
+    pub(super) fn flush_out<C: Controls>(&mut self, key: usize, controls: &mut C) -> bool {
+        let mut out = std::mem::take(&mut self.out);
+        let answers = std::mem::take(&mut self.answers);
+        self.slots[key].unfinished += answers as u32;
+        let flushed = self.flush(key, &out, controls);
+        out.clear();
+        if out.capacity() > OUTPUT_KEPT {
+            out = Vec::with_capacity(OUTPUT_KEPT);
+        }
+        self.out = out;
+        flushed
+    }
+
+    /// Sends `bytes`, then the slot's body; what the socket does not take stays in the slot. True when all was sent.
+    pub(super) fn flush<C: Controls>(
+        &mut self,
+        key: usize,
+        bytes: &[u8],
+        controls: &mut C,
+    ) -> bool {
+        let slot = &mut self.slots[key];
+        let socket = slot.socket.as_fd();
+        let (sent, pumped) = pump::pump(
+            socket,
+            bytes,
+            slot.transfer.as_mut(),
+            &mut self.scratch,
+            &self.stats,
+        );
+        if matches!(pumped, Pumped::Done) {
+            // The head of a further part of the body goes the same way as what was sent before it.
+            let mut part = Vec::new();
+            if slot
+                .transfer
+                .as_mut()
+                .is_some_and(|transfer| transfer.next_part(&mut part))
+            {
+                return self.flush(key, &part, controls);
+            }
+            self.complete(key);
+            return true;
+        }
+        slot.backlog.clear();
+        slot.backlog
+            .extend_from_slice(bytes.get(sent..).unwrap_or_default());
+        self.hold_up(key, &pumped, controls);
+        false
+    }
+
+    /// All of the slot's output was handed over.
+    fn complete(&mut self, key: usize) {
+        let now = self.clock.now();
+        let millis = self.clock.millis();
+        let slot = &mut self.slots[key];
+        slot.backlog = Vec::new();
+        if slot.transfer.take().is_some() {
+            slot.conn.sent(0, now, millis, &mut self.log);
+        }
+        let finished = u64::from(std::mem::take(&mut slot.unfinished));
+        if slot.started == MonoNanos(0) || slot.started == now.mono {
+            self.turn_answers += finished;
+        } else {
+            self.latency
+                .record_many(now.mono.since(slot.started), finished);
+        }
+        slot.started = MonoNanos(0);
+    }
+
+    /// Something stands between the slot's output and the client.
+    fn hold_up<C: Controls>(&mut self, key: usize, why: &Pumped, controls: &mut C) {
+        let now = self.clock.now().mono;
+        let token = self.token(key);
+        let slot = &mut self.slots[key];
+        if slot.started == MonoNanos(0) {
+            slot.started = now;
+        }
+        match why {
+            Pumped::Done => {}
+            Pumped::Blocked => {
+                slot.progressed = now;
+                self.deadlines.begin(token.slot, Wait::Send, now);
+                let armed = controls.await_writable(token, slot.socket.as_fd(), &mut slot.io);
+                if armed.is_err() {
+                    self.close(key, true, controls);
+                }
+            }
+            Pumped::Yield => {
+                slot.progressed = now;
+                self.deadlines.begin(token.slot, Wait::Send, now);
+                self.ready.push_back(token);
+            }
+            Pumped::Cold if !slot.ask_for_cold(COLD_MAX) => {
+                self.stats.bump(Counter::AbortedRead);
+                self.close(key, true, controls);
+            }
+            Pumped::Cold => {
+                self.stats.bump(Counter::ColdRanges);
+                self.deadlines.begin(token.slot, Wait::Fill, now);
+                self.warm(key);
+            }
+            Pumped::Changed => {
+                self.stats.bump(Counter::AbortedChanged);
+                self.close(key, true, controls);
+            }
+            Pumped::Failed => self.fail(key, controls),
+        }
+    }
+
+    /// Nothing is being sent: goes on with what was received, or arms the next wait.
+    pub(super) fn settle<C: Controls>(&mut self, key: usize, controls: &mut C) {
+        let now = self.clock.now().mono;
+        let slot = &mut self.slots[key];
+        if slot.stage == Stage::Finishing || slot.conn.is_finished() {
+            self.linger(key, controls);
+            return;
+        }
+        if slot.stage == Stage::Waiting {
+            self.deadlines.begin(key as u32, Wait::Fill, now);
+            return;
+        }
+        if !slot.pending.is_empty() {
+            // Even where only a part of a head was left: more of it may have come while the socket was full.
+            self.converse_pending(key, controls);
+            return;
+        }
+        if slot.ended {
+            self.close(key, false, controls);
+            return;
+        }
+        let wait = slot.conn.waits_for();
+        let slot = key as u32;
+        // The time of a head or a body runs from its first byte, whatever trickles in.
+        let runs = matches!(wait, Wait::Head | Wait::Body);
+        if !runs || self.deadlines.waits_for(slot) != Some(wait) {
+            self.deadlines.begin(slot, wait, now);
+        }
+    }
+
+    /// Keeps the request that needs the fill threads until they have answered, and places its order; `head` starts with the
+    /// request's head.
+    pub(super) fn wait<C: Controls>(
+        &mut self,
+        key: usize,
+        (ticket, job): (Ticket, Option<Job>),
+        head: &[u8],
+        controls: &mut C,
+    ) {
+        let token = self.token(key);
+        let placed = match job {
+            Some(job) => {
+                let placed = self.order(ticket, job);
+                if !placed {
+                    self.desk.withdraw(ticket);
+                }
+                placed
+            }
+            None => self.may_join(ticket),
+        };
+        if !placed {
+            self.with_turn(key, |conn, turn| {
+                conn.give_up(Rule::FillQueueFull, head, turn)
+            });
+            self.finish(key, controls);
+            return;
+        }
+        self.waiting.entry(ticket).or_default().push(token);
+        let generation = token.generation;
+        // Earlier pipelined answers leave now; the slot waits whether or not the socket takes them.
+        self.slots[key].stage = Stage::Waiting;
+        self.flush_out(key, controls);
+        let Some(slot) = self
+            .slots
+            .get_mut(key)
+            .filter(|slot| slot.generation == generation)
+        else {
+            return;
+        };
+        if slot.stage == Stage::Waiting {
+            if slot.started == MonoNanos(0) {
+                slot.started = self.clock.now().mono;
+            }
+            // Where earlier answers are still being sent, the client's time runs, not the fill threads'.
+            if !slot.is_sending() {
+                self.deadlines
+                    .begin(token.slot, Wait::Fill, self.clock.now().mono);
+            }
+        }
+    }
+
+    /// Whether one more connection may wait for an order under way.
+    fn may_join(&mut self, ticket: Ticket) -> bool {
+        self.stats.bump(Counter::FillJoins);
+        let mut waiting = self.waiting.remove(&ticket).unwrap_or_default();
+        if waiting.len() >= WAITERS_MAX {
+            waiting.retain(|token| self.key(*token).is_some());
+        }
+        let fits = waiting.len() < WAITERS_MAX;
+        self.waiting.insert(ticket, waiting);
+        fits
+    }
+
+    /// Places an order with the fill threads; false when their queue, or the worker's share of it, is full.
+    pub(super) fn order(&mut self, ticket: Ticket, job: Job) -> bool {
+        let order = Order {
+            worker: self.id,
+            ticket,
+            job,
+        };
+        if self.waiting.len() >= ORDERS_MAX || self.orders.try_send(order).is_err() {
+            self.stats.bump(Counter::FillQueueFull);
+            return false;
+        }
+        self.stats.bump(Counter::FillOrders);
+        true
+    }
+
+    /// Has the next bytes of a slot's body brought into memory.
+    pub(super) fn warm(&mut self, key: usize) {
+        let token = self.token(key);
+        let Some(transfer) = &self.slots[key].transfer else {
+            return;
+        };
+        let job = Job::Warm {
+            object: Arc::clone(transfer.lease.object()),
+            offset: transfer.next,
+            length: transfer.left().min(WARM_BYTES),
+        };
+        let ticket = self.desk.next_ticket();
+        if self.order(ticket, job) {
+            self.waiting.entry(ticket).or_default().push(token);
+        } else {
+            self.retry.push(token);
+        }
+    }
+}
