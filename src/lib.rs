@@ -22,3 +22,5 @@ pub mod cache;
 pub mod fill;
 
 pub mod server;
+
+pub mod admin;
