@@ -24,3 +24,5 @@ pub mod fill;
 pub mod server;
 
 pub mod admin;
+
+pub mod config;

@@ -1,0 +1,215 @@
+//! The whole document: its tables in turn, then what they say together, then the mistakes in the order of the text.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::path::Path;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::mistake::{Cause, Mistakes};
+use super::read::{self, Places, Report};
+use super::shape::Table;
+use super::source::Source;
+use super::{Settings, contradictions, keys};
+use crate::index::sites::SiteRule;
+use crate::store::pinned::PinRule;
+
+/// Reads a config's text.
+pub(super) fn read(source: Source<'_>) -> Result<Settings, Mistakes> {
+    let folder = folder_of(source.file);
+    let mut report = Report {
+        folder: &folder,
+        source,
+        mistakes: Vec::new(),
+    };
+    let (document, errors) = DeTable::parse_recoverable(report.source.text);
+    let settings = tables(&mut report, document.get_ref(), errors.is_empty());
+    if !errors.is_empty() {
+        // What the parser made of a broken line is a guess: only its own words count there, and a key that seems to be
+        // missing from a table may stand on that table's broken line.
+        let broken = syntax(&mut report, &errors);
+        let Report {
+            source, mistakes, ..
+        } = &mut report;
+        mistakes.retain(|mistake| match (&mistake.cause, mistake.at) {
+            (Cause::Syntax { .. }, _) | (_, None) => true,
+            (Cause::MissingKey { .. }, Some(at)) => {
+                let end = table_end(source, at.line);
+                broken.range(at.line..end).next().is_none()
+            }
+            (_, Some(at)) => !broken.contains(&at.line),
+        });
+    }
+    report.mistakes.sort_by_key(|mistake| mistake.at);
+    if report.mistakes.is_empty() {
+        Ok(settings)
+    } else {
+        Err(report.mistakes)
+    }
+}
+
+/// The line after the table that starts on `line`: the next header's, or one past any.
+fn table_end(source: &Source<'_>, line: usize) -> usize {
+    let mut lines = (line + 1..).zip(source.lines_after(line));
+    let header = lines.find(|(_, text)| text.trim_start().starts_with('['));
+    header.map_or(usize::MAX, |(number, _)| number)
+}
+
+/// The absolute folder of the config file.
+fn folder_of(file: &Path) -> std::path::PathBuf {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    std::path::absolute(folder.join(".")).unwrap_or_else(|_| folder.to_path_buf())
+}
+
+/// Adds the parser's errors, one a line and those that tell what was left open; returns the lines.
+fn syntax(report: &mut Report<'_>, errors: &[toml::de::Error]) -> BTreeSet<usize> {
+    let mut lines = BTreeSet::new();
+    for error in errors {
+        let end = report.source.text.len();
+        let span = error.span().unwrap_or(end..end);
+        let is_first = lines.insert(report.line(&span));
+        if is_first || error.message().starts_with("unclosed") {
+            let message = in_our_words(error.message());
+            report.add(&span, String::new(), Cause::Syntax { message });
+        }
+    }
+    lines
+}
+
+/// The parser's message with the advice that fits most: a text without quotes is read as a number or a date.
+fn in_our_words(message: &str) -> String {
+    let message = message.trim_end_matches(", expected nothing");
+    let unquoted = [
+        "invalid float",
+        "invalid integer",
+        "invalid datetime",
+        "invalid date",
+    ];
+    if unquoted.iter().any(|start| message.starts_with(start)) {
+        format!("{message}; a text, and a number with a unit, needs quotes")
+    } else {
+        message.to_owned()
+    }
+}
+
+/// Reads every table; contradictions are only looked for in a text that could be read as a whole.
+fn tables(report: &mut Report<'_>, document: &DeTable<'_>, is_whole: bool) -> Settings {
+    let mut settings = Settings::default();
+    let mut server = Places::default();
+    let mut pins: Vec<(PinRule, Places)> = Vec::new();
+    let mut sites: Vec<(SiteRule, Places)> = Vec::new();
+    for (name, value) in document {
+        match name.get_ref().as_ref() {
+            "server" => server = single(report, &keys::SERVER, value, &mut settings),
+            "limits" => drop(single(report, &keys::LIMITS, value, &mut settings)),
+            "memory" => drop(single(report, &keys::MEMORY, value, &mut settings)),
+            "pin" => pins = many(report, &keys::PIN, value, keys::PINS_MAX, new_pin),
+            "site" => sites = many(report, &keys::SITE, value, keys::SITES_MAX, new_site),
+            unknown => {
+                let cause = Cause::UnknownKey {
+                    nearest: read::nearest(unknown, keys::tables().into_iter()),
+                    belongs: keys::table_of(unknown),
+                    valid: keys::tables().to_vec(),
+                };
+                report.add(&name.span(), unknown.escape_debug().to_string(), cause);
+            }
+        }
+    }
+    for (pin, places) in &mut pins {
+        contradictions::every_host(report, "pin", &mut pin.hosts, places);
+    }
+    for (site, places) in &mut sites {
+        contradictions::every_host(report, "site", &mut site.hosts, places);
+    }
+    if is_whole {
+        contradictions::server(report, &settings, &server);
+        contradictions::pins(report, &pins);
+        contradictions::sites(report, &sites);
+    }
+    settings.pins = pins.into_iter().map(|(pin, _)| pin).collect();
+    settings.sites = sites.into_iter().map(|(site, _)| site).collect();
+    settings
+}
+
+/// Reads a table that exists once.
+fn single<T>(
+    report: &mut Report<'_>,
+    rows: &'static Table<T>,
+    value: &Spanned<DeValue<'_>>,
+    target: &mut T,
+) -> Places {
+    match value.get_ref() {
+        DeValue::Table(table) => read::table(report, rows, value.span(), table, target),
+        other => {
+            wrong_form(report, rows, value.span(), other);
+            Places::default()
+        }
+    }
+}
+
+/// Reads a table that can stand in the file many times.
+fn many<T>(
+    report: &mut Report<'_>,
+    rows: &'static Table<T>,
+    value: &Spanned<DeValue<'_>>,
+    count_max: usize,
+    new: fn(usize) -> T,
+) -> Vec<(T, Places)> {
+    let DeValue::Array(members) = value.get_ref() else {
+        wrong_form(report, rows, value.span(), value.get_ref());
+        return Vec::new();
+    };
+    if let Some(first_over) = members.get(count_max) {
+        let cause = Cause::Members {
+            found: members.len(),
+            accepts: format!("at most {count_max} {} tables", rows.written),
+        };
+        report.add(&first_over.span(), rows.name.to_owned(), cause);
+    }
+    let mut read = Vec::with_capacity(members.len().min(count_max));
+    for member in members.iter().take(count_max) {
+        match member.get_ref() {
+            DeValue::Table(table) => {
+                let mut target = new(report.line(&member.span()));
+                let places = read::table(report, rows, member.span(), table, &mut target);
+                read.push((target, places));
+            }
+            other => wrong_form(report, rows, member.span(), other),
+        }
+    }
+    read
+}
+
+fn wrong_form<T>(
+    report: &mut Report<'_>,
+    rows: &'static Table<T>,
+    span: Range<usize>,
+    found: &DeValue<'_>,
+) {
+    let accepts = format!("a table that starts with {}", rows.written);
+    let cause = read::wrong_type(found, accepts);
+    report.add(&span, rows.name.to_owned(), cause);
+}
+
+fn new_pin(line: usize) -> PinRule {
+    PinRule {
+        path: std::path::PathBuf::new(),
+        url: String::new(),
+        hosts: Vec::new(),
+        hold: crate::store::pinned::Hold::default(),
+        on_change: crate::store::pinned::OnChange::default(),
+        cache_control: String::new(),
+        content_type: String::new(),
+        line,
+    }
+}
+
+fn new_site(line: usize) -> SiteRule {
+    SiteRule {
+        hosts: Vec::new(),
+        root: std::path::PathBuf::new(),
+        cache_control: String::new(),
+        line,
+    }
+}

@@ -1,0 +1,201 @@
+//! Whole config texts: what they become, and what is said about them.
+
+mod broken;
+mod sample;
+mod single;
+
+use super::*;
+use crate::store::pinned::{Hold, OnChange};
+
+/// Parses `text` as a file in a fresh folder that has a folder `www` and a file `a.wav`.
+fn parsed(text: &str) -> (tempfile::TempDir, Result<Settings, Mistakes>) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("www")).unwrap();
+    std::fs::write(folder.path().join("a.wav"), b"RIFF").unwrap();
+    let settings = parse(text, &folder.path().join("hotplate.toml"));
+    (folder, settings)
+}
+
+/// The line, key and text of each mistake in `text`, without file name and excerpt.
+fn mistakes(text: &str) -> Vec<(usize, String, String)> {
+    let (_folder, settings) = parsed(text);
+    let list = settings.expect_err(text);
+    list.into_iter()
+        .map(|mistake| {
+            let line = mistake.at.unwrap().line;
+            (line, mistake.key, mistake.cause.to_string())
+        })
+        .collect()
+}
+
+/// Asserts that `text` has one mistake with this line, key and words.
+#[track_caller]
+fn assert_one(text: &str, line: usize, key: &str, words: &str) {
+    let found = mistakes(text);
+    assert_eq!(found.len(), 1, "{text}\n{found:#?}");
+    let (found_line, found_key, found_words) = &found[0];
+    assert_eq!((*found_line, found_key.as_str()), (line, key), "{text}");
+    assert!(found_words.contains(words), "{text}\n{found_words}");
+}
+
+#[test]
+fn empty_text_is_the_defaults() {
+    let (_folder, settings) = parsed("");
+    assert_eq!(settings, Ok(Settings::default()));
+}
+
+#[test]
+fn default_of_each_key_is_what_the_table_says() {
+    for row in reference::reference() {
+        let Some(default) = row.default else { continue };
+        let set = format!("{}\n{} = {default}\n", row.written, row.name);
+        let needed = match row.table {
+            "pin" => "path = 'a.wav'\nurl = '/a'\n",
+            "site" => "root = 'www'\n",
+            _ => "",
+        };
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("www")).unwrap();
+        let file = folder.path().join("hotplate.toml");
+        let with = parse(&format!("{set}{needed}"), &file);
+        let without = parse(&format!("{}\n{needed}", row.written), &file);
+        assert!(with.is_ok(), "{}.{}: {with:?}", row.table, row.name);
+        assert_eq!(with, without, "{}.{}", row.table, row.name);
+    }
+}
+
+#[test]
+fn every_key_lands_in_its_setting() {
+    let (folder, settings) = parsed(
+        r#"
+[server]
+listen = ["0.0.0.0:80", "[::1]:81"]
+workers = 3
+driver = "epoll"
+admin = "10.0.0.1:90"
+admin_token = "0123456789abcdef"
+access_log = "./access.log"
+format = "json"
+[limits]
+head = "8KiB"
+headers = 50
+connections = 10
+pipeline = 2
+head_timeout = "1s"
+idle_timeout = "2s"
+send_timeout = "3s"
+drain_timeout = "0s"
+[memory]
+size = "1MiB"
+[[pin]]
+path = "a.wav"
+url = "/p/./a%2db.wav"
+hosts = ["Media.Example.com"]
+hold = "memory"
+on_change = "keep"
+cache_control = "no-cache"
+content_type = "audio/x-wav"
+[[site]]
+hosts = ["*"]
+root = "www"
+cache_control = "public"
+"#,
+    );
+    let settings = settings.unwrap();
+    let folder = folder.path();
+    let seconds = std::time::Duration::from_secs;
+    let expected = Settings {
+        server: ServerSettings {
+            listen: vec!["0.0.0.0:80".parse().unwrap(), "[::1]:81".parse().unwrap()],
+            workers: 3,
+            driver: DriverChoice::Epoll,
+            limits: Limits {
+                head: ByteSize::kib(8),
+                headers: 50,
+                connections: 10,
+                pipeline: 2,
+                head_timeout: seconds(1),
+                idle_timeout: seconds(2),
+                send_timeout: seconds(3),
+                drain_timeout: seconds(0),
+            },
+        },
+        admin: AdminSettings {
+            address: AdminAddress::Tcp("10.0.0.1:90".parse().unwrap()),
+            token: "0123456789abcdef".to_owned(),
+            access_log: crate::admin::settings::AccessLogTarget::File(folder.join("access.log")),
+            format: crate::admin::settings::AccessLogFormat::Json,
+        },
+        memory: ByteSize::mib(1),
+        pins: vec![PinRule {
+            path: folder.join("a.wav"),
+            url: "/p/a-b.wav".to_owned(),
+            hosts: vec!["media.example.com".to_owned()],
+            hold: Hold::Memory,
+            on_change: OnChange::Keep,
+            cache_control: "no-cache".to_owned(),
+            content_type: "audio/x-wav".to_owned(),
+            line: 21,
+        }],
+        sites: vec![SiteRule {
+            hosts: Vec::new(),
+            root: folder.join("www"),
+            cache_control: "public".to_owned(),
+            line: 29,
+        }],
+    };
+    assert_eq!(settings, expected);
+}
+
+#[test]
+fn ten_mistakes_in_one_file_are_all_reported() {
+    let found = mistakes(
+        r#"[server]
+listn = ["127.0.0.1:80"]
+workers = "four"
+driver = "uring"
+[limits]
+head = 16384
+headers = 1000
+idle_timeout = "10 minutes"
+[memory]
+size = "512MB2"
+[[pin]]
+url = "prompts"
+cache_control = "a\r\nb"
+[[site]]
+root = "nowhere"
+[disk]
+path = "/var/cache"
+"#,
+    );
+    let lines: Vec<(usize, &str)> = found
+        .iter()
+        .map(|(line, key, _)| (*line, key.as_str()))
+        .collect();
+    let expected = [
+        (2, "server.listn"),
+        (3, "server.workers"),
+        (4, "server.driver"),
+        (6, "limits.head"),
+        (7, "limits.headers"),
+        (8, "limits.idle_timeout"),
+        (10, "memory.size"),
+        (11, "pin.path"),
+        (12, "pin.url"),
+        (13, "pin.cache_control"),
+        (15, "site.root"),
+        (16, "disk"),
+    ];
+    assert_eq!(lines, expected, "{found:#?}");
+}
+
+#[test]
+fn mistake_prints_file_line_column_key_advice_and_the_line() {
+    let text = "[server]\n\n[limits]\n  hed = \"16KiB\"\n";
+    let list = parse(text, Path::new("config/hotplate.toml")).unwrap_err();
+    let printed: Vec<String> = list.iter().map(ToString::to_string).collect();
+    let expected = "config/hotplate.toml:4:3: limits.hed: unknown key; did you mean \"head\"?\n   |\n \
+                    4 |   hed = \"16KiB\"\n   |   ^^^";
+    assert_eq!(printed, [expected]);
+}

@@ -1,0 +1,316 @@
+//! Texts of a form of their own: addresses, hosts, paths, field values, tokens. Each is checked here and nowhere else.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use crate::admin::settings::{AccessLogTarget, AdminAddress};
+use crate::store::pinned::rule::has_wildcard;
+
+/// Longest host name (RFC 1035 s2.3.4).
+const HOST_BYTES_MAX: usize = 253;
+/// Longest label of a host name (RFC 1035 s2.3.4).
+const LABEL_BYTES_MAX: usize = 63;
+/// Longest path of a unix socket: `sun_path` less its NUL.
+const SOCKET_PATH_BYTES_MAX: usize = 107;
+/// Longest field value that a rule may add to each answer.
+const FIELD_VALUE_BYTES_MAX: usize = 1024;
+/// Shortest admin token: a guess must not be worth trying.
+const TOKEN_BYTES_MIN: usize = 16;
+/// Longest admin token.
+const TOKEN_BYTES_MAX: usize = 256;
+
+/// Why a text is not of its key's form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// No IP address with a port.
+    NotAnAddress,
+    /// A path that is empty, or empty where one is needed.
+    EmptyPath,
+    /// A NUL in a path.
+    NulInPath,
+    /// A unix socket's path that the kernel has no room for.
+    SocketPathTooLong,
+    /// A log path that looks like a mistyped word.
+    BareLogName,
+    /// A log path that names a folder.
+    LogIsAFolder,
+    /// A log path whose folder isn't there.
+    NoLogFolder(PathBuf),
+    /// A root that is missing or no folder.
+    NotAFolder {
+        /// The path looked at.
+        path: PathBuf,
+        /// What was found there.
+        reason: String,
+    },
+    /// A glob that globset refuses.
+    BadGlob(String),
+    /// A relative path below a folder whose name has glob characters in it.
+    GlobInFolder(PathBuf),
+    /// A host with a port.
+    HostWithPort,
+    /// A host with letters beyond ASCII.
+    HostNotAscii,
+    /// No host name and no IP literal.
+    NotAHost,
+    /// A field value with a control character or a character beyond ASCII.
+    FieldValueOctet,
+    /// A field value that starts or ends with a space.
+    FieldValueEnds,
+    /// A field value longer than any sensible one.
+    FieldValueTooLong,
+    /// A media type without its slash.
+    NotAMediaType,
+    /// A token that is too short to be a secret, or too long.
+    TokenSize,
+    /// A token with a character that an Authorization field can't carry.
+    TokenOctet,
+    /// A URL path that doesn't start with a slash.
+    UrlNotRooted,
+    /// A URL path with a query or a fragment.
+    UrlWithQuery,
+    /// A URL path with an octet that can't stand in one.
+    UrlOctet,
+    /// A URL path with a % that no two hexadecimal digits follow, or that stands for a NUL.
+    UrlPercent,
+    /// A URL path that leads above the root.
+    UrlEscapes,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            Self::NotAnAddress => "not an IP address with a port",
+            Self::EmptyPath => "empty path",
+            Self::NulInPath => "a path can't have a NUL",
+            Self::SocketPathTooLong => {
+                return write!(
+                    f,
+                    "the kernel takes socket paths of at most {SOCKET_PATH_BYTES_MAX} bytes"
+                );
+            }
+            Self::BareLogName => "neither a known word nor a path; put \"./\" before a file name",
+            Self::LogIsAFolder => "a folder; name a file in it",
+            Self::NoLogFolder(folder) => {
+                return write!(f, "the folder {folder:?} isn't there; make it first");
+            }
+            Self::NotAFolder { path, reason } => {
+                return write!(f, "{path:?} is no folder to serve: {reason}");
+            }
+            Self::BadGlob(reason) => return write!(f, "not a glob: {reason}"),
+            Self::GlobInFolder(folder) => {
+                return write!(
+                    f,
+                    "it is below {folder:?}, whose name has glob characters; write the whole path and escape them: [*]"
+                );
+            }
+            Self::HostWithPort => "leave the port out: a host is the same on every listener",
+            Self::HostNotAscii => "write the name as DNS has it (xn--...)",
+            Self::NotAHost => "not a host name",
+            Self::FieldValueOctet => "a field value has visible ASCII characters and spaces only",
+            Self::FieldValueEnds => "a field value can't start or end with a space",
+            Self::FieldValueTooLong => {
+                return write!(f, "longer than {FIELD_VALUE_BYTES_MAX} bytes");
+            }
+            Self::NotAMediaType => "not a media type",
+            Self::TokenSize => {
+                return write!(
+                    f,
+                    "a token needs {TOKEN_BYTES_MIN} to {TOKEN_BYTES_MAX} characters"
+                );
+            }
+            Self::TokenOctet => {
+                "a character that a bearer token can't have (RFC 6750 allows letters, digits, -._~+/ and = at the end)"
+            }
+            Self::UrlNotRooted => "a URL path starts with \"/\"",
+            Self::UrlWithQuery => "a URL path has no \"?\" and no \"#\"; write them %3F and %23",
+            Self::UrlOctet => {
+                "a URL path has no space, backslash or control character; write them %20, %5C and so on"
+            }
+            Self::UrlPercent => "% needs two hexadecimal digits behind it, and not 00",
+            Self::UrlEscapes => "\"..\" leads above the root",
+        };
+        f.write_str(text)
+    }
+}
+
+/// Reads an IP address with a port.
+pub(super) fn socket_address(text: &str) -> Result<SocketAddr, Fault> {
+    text.parse().map_err(|_| Fault::NotAnAddress)
+}
+
+/// Reads the admin API's address.
+pub(super) fn admin_address(text: &str, folder: &Path) -> Result<AdminAddress, Fault> {
+    if text.is_empty() {
+        return Ok(AdminAddress::Off);
+    }
+    let Some(path) = text.strip_prefix("unix:") else {
+        return socket_address(text).map(AdminAddress::Tcp);
+    };
+    let path = below(folder, path)?;
+    if path.as_os_str().len() > SOCKET_PATH_BYTES_MAX {
+        return Err(Fault::SocketPathTooLong);
+    }
+    Ok(AdminAddress::Unix(path))
+}
+
+/// Reads where the access log goes.
+pub(super) fn access_log(text: &str, folder: &Path) -> Result<AccessLogTarget, Fault> {
+    match text {
+        "" => return Ok(AccessLogTarget::Off),
+        "stdout" => return Ok(AccessLogTarget::Stdout),
+        "stderr" => return Ok(AccessLogTarget::Stderr),
+        _ => {}
+    }
+    if !text.contains('/') {
+        return Err(Fault::BareLogName);
+    }
+    let path = below(folder, text)?;
+    if path.is_dir() {
+        return Err(Fault::LogIsAFolder);
+    }
+    match path.parent() {
+        Some(parent) if !parent.is_dir() => Err(Fault::NoLogFolder(parent.to_path_buf())),
+        _ => Ok(AccessLogTarget::File(path)),
+    }
+}
+
+/// Reads a bearer token (RFC 6750 s2.1); empty means none.
+pub(super) fn token(text: &str) -> Result<String, Fault> {
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+    if text.is_empty() {
+        return Ok(String::new());
+    }
+    if !text.trim_end_matches('=').bytes().all(known) {
+        return Err(Fault::TokenOctet);
+    }
+    if !(TOKEN_BYTES_MIN..=TOKEN_BYTES_MAX).contains(&text.len()) {
+        return Err(Fault::TokenSize);
+    }
+    Ok(text.to_owned())
+}
+
+/// Reads a host name or an IP literal without port, in lower case; `*` stays as it is.
+pub(super) fn host(text: &str) -> Result<String, Fault> {
+    if text == "*" {
+        return Ok(text.to_owned());
+    }
+    if !text.is_ascii() {
+        return Err(Fault::HostNotAscii);
+    }
+    let lower = text.to_ascii_lowercase();
+    if let Some(after) = lower.strip_prefix('[') {
+        let (inner, rest) = after.split_once(']').ok_or(Fault::NotAHost)?;
+        inner.parse::<Ipv6Addr>().map_err(|_| Fault::NotAHost)?;
+        return match rest.strip_prefix(':') {
+            None if rest.is_empty() => Ok(lower),
+            Some(_) => Err(Fault::HostWithPort),
+            None => Err(Fault::NotAHost),
+        };
+    }
+    match lower.rsplit_once(':') {
+        Some((name, port)) if is_host_name(name) && port.bytes().all(|b| b.is_ascii_digit()) => {
+            Err(Fault::HostWithPort)
+        }
+        None if is_host_name(&lower) => Ok(lower),
+        _ => Err(Fault::NotAHost),
+    }
+}
+
+/// Whether this is a host name as DNS has it; underscores are let through because names with them are in use.
+fn is_host_name(name: &str) -> bool {
+    let octet = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    let label = |label: &str| {
+        (1..=LABEL_BYTES_MAX).contains(&label.len())
+            && label.bytes().all(octet)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let all_digits = name
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.');
+    name.len() <= HOST_BYTES_MAX
+        && name.split('.').all(label)
+        && (!all_digits || name.parse::<IpAddr>().is_ok())
+}
+
+/// Reads a folder of files to serve.
+pub(super) fn root(text: &str, folder: &Path) -> Result<PathBuf, Fault> {
+    let path = below(folder, text)?;
+    let reason = match std::fs::metadata(&path) {
+        Ok(found) if found.is_dir() => return Ok(path),
+        Ok(_) => "a file is there".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    Err(Fault::NotAFolder { path, reason })
+}
+
+/// Reads a pin's path: a file, a folder or a glob. Whether files are there is for the start to find out: a missing
+/// file must not keep the others from being served.
+pub(super) fn pin_path(text: &str, folder: &Path) -> Result<PathBuf, Fault> {
+    let path = below(folder, text)?;
+    if !is_glob(&path) {
+        return Ok(path);
+    }
+    if Path::new(text).is_relative() && has_wildcard(folder) {
+        return Err(Fault::GlobInFolder(folder.to_path_buf()));
+    }
+    globset::GlobBuilder::new(text)
+        .literal_separator(true)
+        .build()
+        .map_err(|error| Fault::BadGlob(error.kind().to_string()))?;
+    Ok(path)
+}
+
+/// Whether a pin's path is a glob: a file of that very name goes before what the characters mean.
+pub(super) fn is_glob(path: &Path) -> bool {
+    has_wildcard(path) && !path.exists()
+}
+
+/// The absolute path of `text` seen from `folder`.
+fn below(folder: &Path, text: &str) -> Result<PathBuf, Fault> {
+    if text.is_empty() {
+        return Err(Fault::EmptyPath);
+    }
+    if text.contains('\0') {
+        return Err(Fault::NulInPath);
+    }
+    let path = folder.join(text);
+    // It only fails when there is no current folder; the path as written is then the best there is.
+    Ok(std::path::absolute(&path).unwrap_or(path))
+}
+
+/// Reads a field value (RFC 9110 s5.5), without the octets beyond ASCII that it allows for old senders; empty means none.
+pub(super) fn field_value(text: &str) -> Result<String, Fault> {
+    let octet = |byte: u8| byte.is_ascii_graphic() || byte == b' ' || byte == b'\t';
+    if !text.bytes().all(octet) {
+        return Err(Fault::FieldValueOctet);
+    }
+    if text.trim() != text {
+        return Err(Fault::FieldValueEnds);
+    }
+    if text.len() > FIELD_VALUE_BYTES_MAX {
+        return Err(Fault::FieldValueTooLong);
+    }
+    Ok(text.to_owned())
+}
+
+/// Reads a media type with its parameters (RFC 9110 s8.3.1); empty means none.
+pub(super) fn content_type(text: &str) -> Result<String, Fault> {
+    let token = |part: &str| {
+        let octet = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        !part.is_empty() && part.bytes().all(octet)
+    };
+    let value = field_value(text)?;
+    let essence = value.split(';').next().unwrap_or_default().trim_end();
+    match essence.split_once('/') {
+        Some((kind, subtype)) if token(kind) && token(subtype) => Ok(value),
+        None if value.is_empty() => Ok(value),
+        _ => Err(Fault::NotAMediaType),
+    }
+}
+
+#[cfg(test)]
+#[path = "values_tests.rs"]
+mod tests;
