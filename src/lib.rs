@@ -26,3 +26,5 @@ pub mod server;
 pub mod admin;
 
 pub mod config;
+
+pub mod cli;

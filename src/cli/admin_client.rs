@@ -1,0 +1,252 @@
+//! Asks a running server's admin API one question over TCP or a unix socket.
+
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::{Request, StatusCode, header};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+
+use crate::admin::settings::AdminAddress;
+
+/// Longest time from the connect to the last byte of the answer.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Longest answer that is read.
+const ANSWER_BYTES_MAX: usize = 16 << 20;
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum AskError {
+    /// The admin API is turned off in the config.
+    Off,
+    /// This process could not set itself up.
+    Runtime(io::Error),
+    /// Nobody accepted the connection.
+    Connect(io::Error),
+    /// The exchange broke.
+    Http(hyper::Error),
+    /// It took too long.
+    TimedOut,
+    /// The body broke off or was too long.
+    Body(String),
+    /// The server refused.
+    Status(StatusCode),
+    /// The body isn't JSON.
+    NotJson(serde_json::Error),
+}
+
+impl fmt::Display for AskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str(
+                "the config turns the admin API off (server.admin = \"\"); name an address with --admin",
+            ),
+            Self::Runtime(error) => write!(f, "can't start: {error}"),
+            Self::Connect(error) => write!(f, "{error}; is the server running?"),
+            Self::Http(error) => write!(f, "no HTTP answer: {error}"),
+            Self::TimedOut => write!(
+                f,
+                "no answer within {} s; is this the admin address?",
+                ANSWER_TIME_MAX.as_secs()
+            ),
+            Self::Body(reason) => write!(f, "the answer broke off: {reason}"),
+            Self::Status(status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)) => write!(
+                f,
+                "it answered {status}: name the config that has its admin_token with --config"
+            ),
+            Self::Status(status) => write!(
+                f,
+                "it answered {status}; is this the admin address of a hotplate?"
+            ),
+            Self::NotJson(error) => write!(f, "the answer is not JSON: {error}"),
+        }
+    }
+}
+
+/// Gets `path` from the admin API at `address`, with `token` unless it is empty, and returns the JSON of the answer.
+pub(super) fn ask(
+    address: &AdminAddress,
+    token: &str,
+    path: &str,
+) -> Result<serde_json::Value, AskError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(AskError::Runtime)?;
+    let body = runtime.block_on(async {
+        let answer = exchange(address, token, path);
+        let in_time = tokio::time::timeout(ANSWER_TIME_MAX, answer).await;
+        in_time.unwrap_or(Err(AskError::TimedOut))
+    })?;
+    serde_json::from_slice(&body).map_err(AskError::NotJson)
+}
+
+async fn exchange(address: &AdminAddress, token: &str, path: &str) -> Result<Bytes, AskError> {
+    match address {
+        AdminAddress::Off => Err(AskError::Off),
+        AdminAddress::Tcp(address) => {
+            let address = reachable(*address);
+            let stream = TcpStream::connect(address)
+                .await
+                .map_err(AskError::Connect)?;
+            get(stream, &address.to_string(), token, path).await
+        }
+        AdminAddress::Unix(socket) => {
+            let stream = UnixStream::connect(socket)
+                .await
+                .map_err(AskError::Connect)?;
+            get(stream, "localhost", token, path).await
+        }
+    }
+}
+
+/// Where to connect to a server that listens on `address`: a wildcard is reached by loopback.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V4(v4) if v4.ip().is_unspecified() => (Ipv4Addr::LOCALHOST, v4.port()).into(),
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => (Ipv6Addr::LOCALHOST, v6.port()).into(),
+        other => other,
+    }
+}
+
+async fn get<S>(stream: S, host: &str, token: &str, path: &str) -> Result<Bytes, AskError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(AskError::Http)?;
+    // What ends the connection also ends the request or the body below, and is told there.
+    let connection = tokio::spawn(connection);
+    let mut request = Request::new(Empty::<Bytes>::new());
+    *request.uri_mut() = path.parse().unwrap_or_default();
+    let fields = request.headers_mut();
+    if let Ok(host) = host.parse() {
+        fields.insert(header::HOST, host);
+    }
+    if !token.is_empty()
+        && let Ok(bearer) = format!("Bearer {token}").parse()
+    {
+        fields.insert(header::AUTHORIZATION, bearer);
+    }
+    let response = sender.send_request(request).await.map_err(AskError::Http)?;
+    if response.status() != StatusCode::OK {
+        return Err(AskError::Status(response.status()));
+    }
+    let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX);
+    let collected = body.collect().await;
+    connection.abort();
+    collected
+        .map(http_body_util::Collected::to_bytes)
+        .map_err(|error| AskError::Body(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::thread::JoinHandle;
+
+    /// Answers one request on `stream` with `answer`; returns what it received.
+    fn answer_once(mut stream: impl Read + Write, answer: &str) -> String {
+        let mut received = Vec::new();
+        let mut byte = [0];
+        while !received.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap() == 1 {
+            received.push(byte[0]);
+        }
+        stream.write_all(answer.as_bytes()).unwrap();
+        String::from_utf8(received).unwrap()
+    }
+
+    fn tcp_server(answer: &'static str) -> (AdminAddress, JoinHandle<String>) {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = AdminAddress::Tcp(listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || answer_once(listener.accept().unwrap().0, answer));
+        (address, server)
+    }
+
+    const FINE: &str = "HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n{\"requests\":7}";
+
+    #[test]
+    fn answer_over_tcp_is_json_and_the_token_was_sent() {
+        let (address, server) = tcp_server(FINE);
+        let value = ask(&address, "0123456789abcdef", "/api/stats").unwrap();
+        assert_eq!(value["requests"], 7);
+        let request = server.join().unwrap().to_ascii_lowercase();
+        assert!(
+            request.starts_with("get /api/stats http/1.1\r\n"),
+            "{request}"
+        );
+        assert!(
+            request.contains("authorization: bearer 0123456789abcdef\r\n"),
+            "{request}"
+        );
+        assert!(request.contains("host: 127.0.0.1:"), "{request}");
+    }
+
+    #[test]
+    fn answer_over_a_unix_socket_is_json() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("admin.sock");
+        let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let server = std::thread::spawn(move || answer_once(listener.accept().unwrap().0, FINE));
+        let value = ask(&AdminAddress::Unix(path), "", "/api/stats").unwrap();
+        assert_eq!(value["requests"], 7);
+        assert!(
+            !server
+                .join()
+                .unwrap()
+                .to_ascii_lowercase()
+                .contains("authorization")
+        );
+    }
+
+    #[test]
+    fn answer_that_is_none_names_its_cause() {
+        let cases = [
+            (
+                "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n",
+                "admin_token",
+            ),
+            ("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "404"),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{x", "not JSON"),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", "broke off"),
+            ("SSH-2.0-x\r\n", "no HTTP answer"),
+        ];
+        for (answer, words) in cases {
+            let (address, server) = tcp_server(answer);
+            let error = ask(&address, "", "/api/stats").unwrap_err().to_string();
+            assert!(error.contains(words), "{answer}: {error}");
+            server.join().unwrap();
+        }
+        let off = ask(&AdminAddress::Off, "", "/").unwrap_err().to_string();
+        assert!(off.contains("--admin"), "{off}");
+    }
+
+    #[test]
+    fn nobody_there_asks_whether_the_server_runs() {
+        let missing = AdminAddress::Unix("/nonexistent/admin.sock".into());
+        let error = ask(&missing, "", "/").unwrap_err().to_string();
+        assert!(error.contains("is the server running?"), "{error}");
+    }
+
+    #[test]
+    fn wildcard_is_reached_by_loopback() {
+        let cases = [
+            ("0.0.0.0:1", "127.0.0.1:1"),
+            ("[::]:1", "[::1]:1"),
+            ("10.0.0.1:1", "10.0.0.1:1"),
+        ];
+        for (listened, connected) in cases {
+            let address = reachable(listened.parse().unwrap());
+            assert_eq!(address, connected.parse().unwrap());
+        }
+    }
+}

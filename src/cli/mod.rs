@@ -1,0 +1,130 @@
+//! The commands. Everything here may print; nothing here decides policy.
+//!
+//! Results go to standard output, everything else to standard error. Exit codes are in [`exit_code`].
+#![forbid(unsafe_code)]
+
+mod admin_client;
+mod check;
+pub mod exit_code;
+mod serve;
+mod stats;
+mod stats_table;
+mod terminal;
+
+use std::path::{Path, PathBuf};
+
+use clap::{Parser, Subcommand};
+
+pub use exit_code::ExitCode;
+
+/// The config file when none is named.
+const CONFIG_DEFAULT: &str = "config/hotplate.toml";
+
+/// Serves hot static media at the lowest latency a Linux machine allows.
+#[derive(Debug, Parser)]
+#[command(name = "hotplate", version, about, disable_help_subcommand = true)]
+#[command(after_help = "Without a command, hotplate serves.\n\
+    Exit codes: 0 fine, 1 run-time failure, 2 usage or config.")]
+struct CommandLine {
+    /// Config file; config/hotplate.toml when none is named
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve until told to stop (the default command)
+    Serve,
+    /// Check the config and print every mistake in it at once
+    Check {
+        /// Print all keys there are, with their values and defaults, instead
+        #[arg(long)]
+        keys: bool,
+    },
+    /// Print the statistics of a running server
+    Stats {
+        /// Admin address, "IP:PORT" or "unix:PATH"; the config's when none is named
+        #[arg(long, value_name = "ADDR", value_parser = stats::admin_address)]
+        admin: Option<crate::admin::settings::AdminAddress>,
+        /// Print the JSON as the server sends it
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Runs the command line and returns the exit code.
+#[must_use]
+pub fn main() -> std::process::ExitCode {
+    match CommandLine::try_parse() {
+        Ok(line) => run(line).into(),
+        Err(shown) => {
+            // Help and version come this way too; clap knows which stream each belongs to.
+            let written = shown.print();
+            let is_usage = shown.use_stderr();
+            let code = match ExitCode::of_output(&written) {
+                ExitCode::Success if is_usage => ExitCode::Usage,
+                code => code,
+            };
+            code.into()
+        }
+    }
+}
+
+fn run(line: CommandLine) -> ExitCode {
+    let named = line.config;
+    let config = named.as_deref().unwrap_or(Path::new(CONFIG_DEFAULT));
+    match line.command {
+        None | Some(Command::Serve) => serve::command(config),
+        Some(Command::Check { keys: true }) => check::keys(),
+        Some(Command::Check { keys: false }) => check::command(config),
+        Some(Command::Stats { admin, json }) => {
+            stats::command(admin, named.as_deref(), config, json)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    fn parsed(words: &[&str]) -> Result<CommandLine, clap::Error> {
+        CommandLine::try_parse_from([&["hotplate"], words].concat())
+    }
+
+    #[test]
+    fn command_line_is_consistent() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn config_can_be_named_before_and_after_the_command() {
+        let cases: [&[&str]; 4] = [
+            &["--config", "a.toml"],
+            &["--config", "a.toml", "serve"],
+            &["serve", "--config", "a.toml"],
+            &["stats", "--json", "--config=a.toml"],
+        ];
+        for words in cases {
+            let line = parsed(words).unwrap();
+            assert_eq!(line.config.as_deref(), Some(Path::new("a.toml")));
+        }
+        assert!(parsed(&[]).unwrap().command.is_none());
+    }
+
+    #[test]
+    fn wrong_command_line_is_a_usage_error() {
+        let cases: [&[&str]; 4] = [
+            &["bake"],
+            &["--confg", "a"],
+            &["stats", "--admin", "nowhere"],
+            &["check", "extra"],
+        ];
+        for words in cases {
+            let error = parsed(words).unwrap_err();
+            assert!(error.use_stderr(), "{words:?}");
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! Everything that runs: brought up in the order in which each needs the others, taken down in reverse.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::thread::JoinHandle;
+
+use arc_swap::ArcSwap;
+
+use super::{Event, LOG_PATIENCE};
+use crate::admin::access_log::{self, AccessLog};
+use crate::admin::api::{self, AdminServer};
+use crate::admin::error::AdminError;
+use crate::admin::observed::{DriverReport, Observed, Readiness};
+use crate::config::Settings;
+use crate::fill::desk::{Deliver, Desk, DeskSettings};
+use crate::fill::pins::{BoardSettings, PinBoard, PinReport};
+use crate::http::reject::Reject;
+use crate::index::pins::PinIndex;
+use crate::index::sites::SiteTable;
+use crate::server::crowd::Crowd;
+use crate::server::inbox::{Inbox, Mail, Postbox};
+use crate::server::settings::{Limits, ServerSettings};
+use crate::server::start::{self, Bound, Own, Plan, Shared, StartError};
+use crate::stats::{AccessSink, WorkerStats};
+use crate::store::budget::Budget;
+use crate::store::pinned::load::Budgets;
+use crate::sys::clock;
+use crate::sys::descriptors::{self, DescriptorPlan};
+use crate::units::WorkerId;
+
+/// Why the server can't come up.
+#[derive(Debug)]
+pub(super) enum LaunchError {
+    /// The workers can't start.
+    Start(StartError),
+    /// The admin API or the access log can't start.
+    Admin(AdminError),
+    /// The system refused something.
+    System(&'static str, io::Error),
+}
+
+impl fmt::Display for LaunchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start(error) => error.fmt(f),
+            Self::Admin(error) => error.fmt(f),
+            Self::System(what, error) => write!(f, "cannot {what}: {error}"),
+        }
+    }
+}
+
+impl From<StartError> for LaunchError {
+    fn from(error: StartError) -> Self {
+        Self::Start(error)
+    }
+}
+
+impl From<AdminError> for LaunchError {
+    fn from(error: AdminError) -> Self {
+        Self::Admin(error)
+    }
+}
+
+/// Everything that runs.
+#[derive(Debug)]
+pub(super) struct Fleet {
+    pub(super) settings: Settings,
+    pub(super) plan: Plan,
+    pub(super) addresses: Vec<SocketAddr>,
+    pub(super) descriptor_limit: u64,
+    pub(super) readiness: Arc<Readiness>,
+    pub(super) postboxes: Vec<Postbox>,
+    pub(super) pins: PinBoard,
+    pub(super) report: PinReport,
+    pub(super) desk: Desk,
+    pub(super) sites: Arc<SiteTable>,
+    pub(super) access_log: Option<AccessLog>,
+    pub(super) admin: Option<AdminServer>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+impl Fleet {
+    /// Brings everything up. `events` hears of each worker's end.
+    pub(super) fn launch(
+        settings: Settings,
+        events: &SyncSender<Event>,
+    ) -> Result<Self, LaunchError> {
+        let started = clock::mono();
+        let (started_at, _) = clock::wall();
+        let readiness = Arc::new(Readiness::new());
+        let descriptor_limit = descriptors::raise_limit()
+            .map_err(|error| LaunchError::System("read the limit of open files", error))?;
+        let (limits, shares) = fit(settings.server.limits, descriptor_limit);
+        let plan = start::plan(&settings.server)?;
+        let count = plan.cores.len();
+        let Bound { addresses, sockets } = start::bind(&settings.server.listen, count)?;
+
+        let stats: Vec<_> = (0..count).map(|_| Arc::new(WorkerStats::new())).collect();
+        let (access_log, sinks) = access_log::start(&settings.admin, &stats)?;
+        let (postboxes, inboxes) = inboxes(count)?;
+        let wake = waker(&postboxes);
+
+        let index = Arc::new(ArcSwap::from_pointee(PinIndex::default()));
+        let pins = PinBoard::start(BoardSettings {
+            rules: settings.pins.clone(),
+            budgets: Budgets {
+                memory: Budget::new(settings.memory.0),
+                descriptors: Budget::new(shares.pins_max),
+            },
+            index: Arc::clone(&index),
+            wake: Arc::clone(&wake),
+        })
+        .map_err(|error| LaunchError::System("start the pin board", error))?;
+        let report = pins.report().map_err(|stopped| {
+            LaunchError::System("read what is pinned", io::Error::other(stopped))
+        })?;
+        let sites = Arc::new(SiteTable::new(&settings.sites));
+        let desk = start_desk(&settings, &sites, &pins, &postboxes, shares.roots_max)?;
+
+        let shared = Shared {
+            limits,
+            pins: index,
+            sites: Arc::clone(&sites),
+            files_max: files_max(shares.roots_max, count),
+            orders: desk.orders(),
+            crowd: Arc::new(Crowd::default()),
+        };
+        let admin = api::start(
+            &settings.admin,
+            Observed {
+                workers: stats.clone(),
+                wake,
+                readiness: Arc::clone(&readiness),
+                refusal_names: Reject::ALL.iter().map(|reject| reject.name()).collect(),
+                pins: report_reader(pins.shown()),
+                driver: DriverReport {
+                    name: plan.driver.to_string(),
+                    reason: plan.reason.clone(),
+                },
+                access_log: access_log.as_ref().map(AccessLog::counts),
+                started,
+                started_at,
+            },
+        )?;
+        let mailrooms = sockets.into_iter().zip(inboxes);
+        let workers = spawn_workers(&plan, &shared, mailrooms, &stats, sinks, events)?;
+        Ok(Self {
+            settings,
+            plan,
+            addresses,
+            descriptor_limit,
+            readiness,
+            postboxes,
+            pins,
+            report,
+            desk,
+            sites,
+            access_log,
+            admin: Some(admin),
+            workers,
+        })
+    }
+
+    /// The limits that fit the descriptors that this process may have.
+    pub(super) fn fitting(&self, limits: Limits) -> Limits {
+        fit(limits, self.descriptor_limit).0
+    }
+
+    /// Settings that differ from those that the server runs with and that a reload can't change.
+    pub(super) fn needs_restart(&self, new: &Settings) -> Vec<&'static str> {
+        let ServerSettings {
+            listen,
+            workers,
+            driver,
+            limits: _,
+        } = &self.settings.server;
+        [
+            (*listen != new.server.listen, "server.listen"),
+            (*workers != new.server.workers, "server.workers"),
+            (*driver != new.server.driver, "server.driver"),
+            (
+                self.settings.admin.address != new.admin.address,
+                "server.admin",
+            ),
+            (
+                self.settings.admin.token != new.admin.token,
+                "server.admin_token",
+            ),
+            (
+                self.settings.admin.access_log != new.admin.access_log,
+                "server.access_log",
+            ),
+            (
+                self.settings.admin.format != new.admin.format,
+                "server.format",
+            ),
+            (self.settings.memory != new.memory, "memory.size"),
+        ]
+        .into_iter()
+        .filter_map(|(changed, what)| changed.then_some(what))
+        .collect()
+    }
+
+    /// Takes down what is left when the workers have gone.
+    pub(super) fn land(&mut self) {
+        for worker in self.workers.drain(..) {
+            if worker.join().is_err() {
+                tracing::error!("a worker's thread panicked");
+            }
+        }
+        if let Some(admin) = self.admin.take() {
+            admin.stop();
+        }
+        if let Some(log) = self.access_log.take()
+            && !log.stop(LOG_PATIENCE)
+        {
+            tracing::warn!("the access log did not take its last lines in time");
+        }
+    }
+}
+
+/// Starts the fill threads.
+fn start_desk(
+    settings: &Settings,
+    sites: &SiteTable,
+    pins: &PinBoard,
+    postboxes: &[Postbox],
+    descriptors_max: u64,
+) -> Result<Desk, LaunchError> {
+    Desk::start(DeskSettings {
+        sites: sites.with_ids(&settings.sites),
+        loader: Arc::clone(pins.loader()),
+        budgets: Budgets {
+            // Files below roots are held by descriptor alone.
+            memory: Budget::new(0),
+            descriptors: Budget::new(descriptors_max),
+        },
+        deliver: replier(postboxes),
+        wake: revoker(postboxes),
+    })
+    .map_err(|error| LaunchError::System("start the fill threads", error))
+}
+
+/// A postbox and an inbox for each worker.
+fn inboxes(count: usize) -> Result<(Vec<Postbox>, Vec<Inbox>), LaunchError> {
+    let made: io::Result<Vec<_>> = (0..count).map(|_| Inbox::new()).collect();
+    let made = made.map_err(|error| LaunchError::System("make a wake-up", error))?;
+    Ok(made.into_iter().unzip())
+}
+
+/// Starts the workers, each with its sockets, inbox, counters and log.
+fn spawn_workers(
+    plan: &Plan,
+    shared: &Shared,
+    mailrooms: impl Iterator<Item = (Vec<OwnedFd>, Inbox)>,
+    stats: &[Arc<WorkerStats>],
+    sinks: Vec<AccessSink>,
+    events: &SyncSender<Event>,
+) -> Result<Vec<JoinHandle<()>>, LaunchError> {
+    let mut workers = Vec::new();
+    let owned = (0_u16..)
+        .zip(mailrooms)
+        .zip(stats)
+        .zip(sinks)
+        .zip(&plan.cores);
+    for ((((number, (listeners, inbox)), stats), log), core) in owned {
+        let own = Own {
+            id: WorkerId(number),
+            core: *core,
+            listeners,
+            stats: Arc::clone(stats),
+            log,
+            inbox,
+        };
+        workers.push(start::spawn(plan.driver, shared, own, events.clone())?);
+    }
+    Ok(workers)
+}
+
+/// How many files below roots each of `workers` may remember: together they keep at most half of those descriptors that the
+/// fill threads may have, siblings included, so there is always one to let go of.
+fn files_max(roots_max: u64, workers: usize) -> usize {
+    /// Enough for any worker's hot set of a second.
+    const FILES_MAX: usize = 4096;
+    /// A file and its siblings in three codings.
+    const DESCRIPTORS_EACH: u64 = 4;
+    let half = usize::try_from(roots_max / 2 / DESCRIPTORS_EACH).unwrap_or(FILES_MAX);
+    (half / workers.max(1)).clamp(1, FILES_MAX)
+}
+
+/// Limits that the descriptors allow, and how those are shared out. Where they don't suffice for all the connections asked
+/// for, files go first and the connections are fewer.
+fn fit(limits: Limits, descriptor_limit: u64) -> (Limits, DescriptorPlan) {
+    /// Descriptors that files get before connections are cut, where a quarter of all is not less.
+    const FILES: u64 = 4096;
+    let files = FILES.min(descriptor_limit / 4);
+    let asked = limits.connections as u64;
+    if let Ok(shares) = descriptors::share_out(descriptor_limit, asked)
+        && shares.pins_max + shares.roots_max >= files
+    {
+        return (limits, shares);
+    }
+    let fitting = descriptor_limit
+        .saturating_sub(descriptors::SERVER_RESERVE + files)
+        .max(1);
+    tracing::warn!(
+        "this process may open {descriptor_limit} files: too few for limits.connections = {asked}; taking {fitting} \
+         connections at most (raise the limit with `ulimit -n` or LimitNOFILE=)"
+    );
+    let shares = descriptors::share_out(descriptor_limit, fitting).unwrap_or(DescriptorPlan {
+        pins_max: files,
+        roots_max: files,
+    });
+    let connections = usize::try_from(fitting).unwrap_or(usize::MAX);
+    (
+        Limits {
+            connections,
+            ..limits
+        },
+        shares,
+    )
+}
+
+fn waker(postboxes: &[Postbox]) -> Arc<dyn Fn() + Send + Sync> {
+    let postboxes = postboxes.to_vec();
+    Arc::new(move || postboxes.iter().for_each(Postbox::wake))
+}
+
+/// Tells every worker that somebody waits to write to a file.
+fn revoker(postboxes: &[Postbox]) -> Arc<dyn Fn() + Send + Sync> {
+    let postboxes = postboxes.to_vec();
+    Arc::new(move || postboxes.iter().for_each(Postbox::revoke))
+}
+
+fn replier(postboxes: &[Postbox]) -> Deliver {
+    let postboxes = postboxes.to_vec();
+    Arc::new(move |worker: WorkerId, filled| {
+        if let Some(postbox) = postboxes.get(usize::from(worker.0)) {
+            postbox.deliver(Mail::Filled(filled));
+        }
+    })
+}
+
+/// What the admin API asks for the state of the pins.
+fn report_reader(shown: &Arc<ArcSwap<PinReport>>) -> Arc<dyn Fn() -> Arc<PinReport> + Send + Sync> {
+    let shown = Arc::clone(shown);
+    Arc::new(move || shown.load_full())
+}
