@@ -1,0 +1,117 @@
+//! Exit codes, and what goes to which stream.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn hotplate(words: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_hotplate"))
+        .args(words)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+#[track_caller]
+fn written(folder: &tempfile::TempDir, config: &str) -> String {
+    let file = folder.path().join("hotplate.toml");
+    std::fs::write(&file, config).unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn check_of_the_sample_is_fine() {
+    let output = hotplate(&["check"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(text(&output.stdout), "ok: 6 pins, 1 site\n");
+    assert!(output.stderr.is_empty());
+}
+
+#[test]
+fn check_names_every_mistake_on_standard_error_and_exits_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = written(&folder, "[limits]\nhed = 1\nhead = 16384\n[[pin]]\n");
+    let output = hotplate(&["check", "--config", &file]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(output.stdout.is_empty());
+    let said = text(&output.stderr);
+    for line in [
+        format!("{file}:2:1: limits.hed: unknown key; did you mean \"head\"?"),
+        format!("{file}:3:8: limits.head: 16384 has no unit; write \"16KiB\""),
+        format!("{file}:4:1: pin.path: missing"),
+        format!("{file}:4:1: pin.url: missing"),
+        "hotplate: 4 mistakes in the config".to_owned(),
+    ] {
+        assert!(said.contains(&line), "{line}\n{said}");
+    }
+}
+
+#[test]
+fn check_keys_prints_the_table_of_keys() {
+    let output = hotplate(&["check", "--keys"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let said = text(&output.stdout);
+    for words in ["[server]", "[[site]]", "default \"16KiB\"", "must be set"] {
+        assert!(said.contains(words), "{words}\n{said}");
+    }
+}
+
+#[test]
+fn serve_by_a_wrong_config_exits_2_with_or_without_the_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = written(&folder, "[server]\nworkers = -1\n");
+    for words in [
+        &["serve", "--config", &file][..],
+        &["--config", &file],
+        &["serve", "--config", "/nonexistent/hotplate.toml"],
+    ] {
+        let output = hotplate(words);
+        assert_eq!(output.status.code(), Some(2), "{words:?} {output:?}");
+        assert!(text(&output.stderr).contains("1 mistake in the config"));
+    }
+}
+
+#[test]
+fn stats_of_a_server_that_does_not_run_exits_1() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = format!("unix:{}", folder.path().join("none.sock").display());
+    let output = hotplate(&["stats", "--admin", &socket]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(output.stdout.is_empty());
+    assert!(text(&output.stderr).contains("is the server running?"));
+}
+
+#[test]
+fn wrong_command_line_exits_2_and_help_exits_0() {
+    for words in [&["bake"][..], &["--confg"], &["stats", "--admin", "x"]] {
+        assert_eq!(hotplate(words).status.code(), Some(2), "{words:?}");
+    }
+    for words in [&["--help"][..], &["--version"], &["check", "--help"]] {
+        let output = hotplate(words);
+        assert_eq!(output.status.code(), Some(0), "{words:?}");
+        assert!(!output.stdout.is_empty() && output.stderr.is_empty());
+    }
+}
+
+fn bytes_below(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+    entries
+        .map(|entry| match entry.metadata().unwrap() {
+            folder if folder.is_dir() => bytes_below(&entry.path()),
+            file => file.len(),
+        })
+        .sum()
+}
+
+#[test]
+fn sample_media_are_small_and_have_their_siblings() {
+    let media = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/media");
+    let bytes = bytes_below(&media);
+    assert!(bytes < 500 << 10, "{bytes}");
+    for name in ["about.txt", "about.txt.gz", "about.txt.br"] {
+        assert!(media.join(name).is_file(), "{name}");
+    }
+}

@@ -1,0 +1,85 @@
+//! The server's process as the kernel sees it, through /proc.
+
+use std::fs;
+
+/// A process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Process(pub(crate) u32);
+
+impl Process {
+    /// How many descriptors it has open.
+    pub(crate) fn descriptor_count(self) -> usize {
+        let folder = format!("/proc/{}/fd", self.0);
+        fs::read_dir(folder).expect("a live process").count()
+    }
+
+    /// How many of its descriptors are open on paths that contain `part`.
+    pub(crate) fn descriptors_on(self, part: &str) -> usize {
+        let folder = format!("/proc/{}/fd", self.0);
+        fs::read_dir(folder)
+            .expect("a live process")
+            .filter_map(|entry| fs::read_link(entry.ok()?.path()).ok())
+            .filter(|path| path.to_string_lossy().contains(part))
+            .count()
+    }
+
+    /// How many of its descriptors hold files that once stood below `folder` and no longer do.
+    pub(crate) fn descriptors_on_deleted(self, folder: &str) -> usize {
+        let links = format!("/proc/{}/fd", self.0);
+        fs::read_dir(links)
+            .expect("a live process")
+            .filter_map(|entry| fs::read_link(entry.ok()?.path()).ok())
+            .filter(|path| {
+                let path = path.to_string_lossy();
+                path.starts_with(folder) && path.ends_with(" (deleted)")
+            })
+            .count()
+    }
+
+    /// Its private resident memory in bytes: heap and stacks, not file mappings.
+    pub(crate) fn private_bytes(self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.0)).expect("alive");
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("RssAnon:"))
+            .expect("RssAnon");
+        let kib: u64 = line
+            .trim()
+            .trim_end_matches(" kB")
+            .parse()
+            .expect("a number of KiB");
+        kib * 1_024
+    }
+
+    /// The processor time it has used, in clock ticks of 10 ms.
+    pub(crate) fn ticks(self) -> u64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.0)).expect("alive");
+        let (_, after_name) = stat.rsplit_once(')').expect("a name in parentheses");
+        let numbers: Vec<&str> = after_name.split_whitespace().collect();
+        let tick = |at: usize| numbers[at].parse::<u64>().expect("ticks");
+        tick(11) + tick(12)
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(self, signal: rustix::process::Signal) {
+        let number = i32::try_from(self.0).expect("a process id");
+        let pid = rustix::process::Pid::from_raw(number).expect("above zero");
+        rustix::process::kill_process(pid, signal).expect("a live process");
+    }
+}
+
+/// Raises this process's soft limit on descriptors to the hard one, which a server started later inherits.
+pub(crate) fn raise_descriptor_limit(needed: u64) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    setrlimit(Resource::Nofile, raised).expect("up to the hard limit");
+    assert!(
+        limit.maximum.is_none_or(|maximum| maximum >= needed),
+        "this scenario needs a hard limit of {needed} descriptors, not {:?}",
+        limit.maximum
+    );
+}
