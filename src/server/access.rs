@@ -1,12 +1,47 @@
 //! What the access log says of an answer whose body is not sent yet.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use crate::cache::Moment;
 use crate::http::head::{Field, RequestHead, Version};
 use crate::policy::rule::Rule;
 use crate::stats::{AccessRecord, AccessSink};
 use crate::units::MonoNanos;
+
+/// Logs an answer that is complete in the turn of its request: nothing is copied but into the log's own batch.
+pub fn record(
+    peer: SocketAddr,
+    head: Option<&RequestHead<'_>>,
+    (status, body_bytes, rule): (u16, u64, Rule),
+    (now, millis): (Moment, u32),
+    log: &mut AccessSink,
+) {
+    let field = |name| head.and_then(|head| head.field(name)).unwrap_or_default();
+    log.record(&AccessRecord {
+        peer,
+        at: now.wall,
+        at_millis: millis,
+        method: head.map(|head| head.method_name).unwrap_or_default(),
+        target: head.map(|head| head.target).unwrap_or_default(),
+        version: version_of(head),
+        status,
+        body_bytes,
+        duration: Duration::ZERO,
+        outcome: rule.outcome(),
+        referer: field(Field::Referer),
+        user_agent: field(Field::UserAgent),
+        host: field(Field::Host),
+    });
+}
+
+fn version_of(head: Option<&RequestHead<'_>>) -> &'static str {
+    match head.map(|head| head.version) {
+        Some(Version::Http11) => "HTTP/1.1",
+        Some(Version::Http10) => "HTTP/1.0",
+        None => "",
+    }
+}
 
 /// An access record that waits for the end of its answer; only made while the log is on.
 #[derive(Debug)]
@@ -46,11 +81,7 @@ impl Deferred {
             status,
             body_bytes,
             rule,
-            version: match head.map(|head| head.version) {
-                Some(Version::Http11) => "HTTP/1.1",
-                Some(Version::Http10) => "HTTP/1.0",
-                None => "",
-            },
+            version: version_of(head),
             method: head.map(|head| head.method_name).unwrap_or_default().into(),
             target: head.map(|head| head.target).unwrap_or_default().into(),
             referer: field(Field::Referer),

@@ -15,7 +15,7 @@
 
 use std::net::SocketAddr;
 
-use super::access::Deferred;
+use super::access::{self, Deferred};
 use super::deadlines::Wait;
 use super::reject;
 use super::respond::{self, Envelope, Written};
@@ -346,11 +346,12 @@ impl Connection {
         if turn.log.is_on()
             && let Some(peer) = turn.peer
         {
-            let record = Deferred::new(peer, head, status, body_bytes, rule, turn.now.mono);
             if transfer.is_some() {
+                let record = Deferred::new(peer, head, status, body_bytes, rule, turn.now.mono);
                 self.deferred = Some(Box::new(record));
             } else {
-                record.finish(turn.now, turn.millis, body_bytes, turn.log);
+                let answer = (status, body_bytes, rule);
+                access::record(peer, head, answer, (turn.now, turn.millis), turn.log);
             }
         }
         transfer

@@ -48,7 +48,8 @@ pub struct AccessRecord<'a> {
     pub status: u16,
     /// Bytes of the answer's body handed to the kernel.
     pub body_bytes: u64,
-    /// From the head's first byte to the answer's last.
+    /// From the turn of the worker's loop that took up the request to the one in which the answer's last byte was handed to the
+    /// kernel; zero where both are the same turn.
     pub duration: Duration,
     /// The outcome as Cache-Status spells it: `hit; detail=pin-memory`.
     pub outcome: &'a str,
