@@ -7,6 +7,7 @@ pub mod conditional;
 pub mod date;
 pub mod etag;
 pub mod field;
+pub mod fields;
 pub mod framing;
 pub mod head;
 mod list;

@@ -3,3 +3,5 @@
 
 pub mod rule;
 pub mod selection;
+pub mod settings;
+pub mod stored;

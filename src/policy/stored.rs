@@ -1,0 +1,148 @@
+//! What decisions about a stored response need, worked out once, when it is stored or freshened.
+
+use crate::units::UnixSeconds;
+
+/// Where a freshness lifetime comes from (RFC 9111 s4.2.1), for Cache-Status and for explanations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LifetimeFrom {
+    /// CDN-Cache-Control (RFC 9213).
+    Targeted,
+    /// `s-maxage`.
+    SMaxage,
+    /// `max-age`.
+    MaxAge,
+    /// `Expires` less `Date`.
+    Expires,
+    /// A part of the time since `Last-Modified` (s4.2.2).
+    Heuristic,
+    /// The rule's `negative_ttl` or `default_ttl`.
+    Rule,
+    /// The rule's `min_ttl` raised it.
+    RuleMin,
+    /// The rule's `max_ttl` capped it.
+    RuleMax,
+    /// Nothing gives it one: it is stale from the start.
+    Nothing,
+}
+
+/// Facts of a stored response. All durations are whole seconds, saturating.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// The status.
+    pub status: u16,
+    /// When it was received (RFC 9111 s4.2.3: `response_time`).
+    pub response_time: UnixSeconds,
+    /// The value of its Date, or when it was received where it has none that is valid.
+    pub date: UnixSeconds,
+    /// Its age when it was received (`corrected_initial_age`).
+    pub initial_age: u64,
+    /// How long it is fresh from its generation on (`freshness_lifetime`), after the rule's overrides.
+    pub lifetime: u64,
+    /// Where the lifetime comes from.
+    pub lifetime_from: LifetimeFrom,
+    /// Never reused without successful validation: `no-cache` without field names.
+    pub no_cache: bool,
+    /// Never served stale: `must-revalidate`, `proxy-revalidate` or `s-maxage` (s5.2.2.2, s5.2.2.8, s5.2.2.10).
+    pub must_revalidate: bool,
+    /// `immutable` (RFC 8246): a client's reload does not revalidate it while it is fresh.
+    pub immutable: bool,
+    /// Stored for a request with Authorization (s3.5 allowed it).
+    pub authorized: bool,
+    /// `stale-while-revalidate` (RFC 5861 s3), or the rule's; 0 for none.
+    pub stale_while_revalidate: u64,
+    /// `stale-if-error` (RFC 5861 s4), or the rule's; 0 for none.
+    pub stale_if_error: u64,
+    /// The entity-tag as received, with quotes and `W/`.
+    pub etag: Option<Box<[u8]>>,
+    /// Last-Modified, where it is a valid date.
+    pub last_modified: Option<UnixSeconds>,
+    /// Marked stale by a soft purge or an invalidation (s4.4): only a validation makes it fresh again.
+    pub invalidated: bool,
+}
+
+impl Stored {
+    /// Its age at `now` (RFC 9111 s4.2.3: `current_age`). A clock that was set back makes nothing younger than it was
+    /// when it was received.
+    #[must_use]
+    pub const fn age(&self, now: UnixSeconds) -> u64 {
+        let resident = now.0.saturating_sub(self.response_time.0);
+        self.initial_age.saturating_add(resident)
+    }
+
+    /// Whether it is fresh at `now` (s4.2): its lifetime is longer than its age.
+    #[must_use]
+    pub const fn is_fresh(&self, now: UnixSeconds) -> bool {
+        !self.invalidated && self.lifetime > self.age(now)
+    }
+
+    /// Seconds until it is stale; negative since it is.
+    #[must_use]
+    pub fn ttl(&self, now: UnixSeconds) -> i64 {
+        let lifetime = i64::try_from(self.lifetime).unwrap_or(i64::MAX);
+        let age = i64::try_from(self.age(now)).unwrap_or(i64::MAX);
+        lifetime.saturating_sub(age)
+    }
+
+    /// Whether its entity-tag is strong (RFC 9110 s8.8.1), so that ranges of it may be combined.
+    #[must_use]
+    pub fn is_strong(&self) -> bool {
+        self.etag
+            .as_ref()
+            .is_some_and(|etag| etag.starts_with(b"\""))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stored() -> Stored {
+        Stored {
+            status: 200,
+            response_time: UnixSeconds(1000),
+            date: UnixSeconds(1000),
+            initial_age: 5,
+            lifetime: 60,
+            lifetime_from: LifetimeFrom::MaxAge,
+            no_cache: false,
+            must_revalidate: false,
+            immutable: false,
+            authorized: false,
+            stale_while_revalidate: 0,
+            stale_if_error: 0,
+            etag: None,
+            last_modified: None,
+            invalidated: false,
+        }
+    }
+
+    #[test]
+    fn rfc9111_s4_2_fresh_while_the_lifetime_is_longer_than_the_age() {
+        let stored = stored();
+        assert!(stored.is_fresh(UnixSeconds(1054)));
+        assert_eq!(stored.ttl(UnixSeconds(1054)), 1);
+        assert!(!stored.is_fresh(UnixSeconds(1055)));
+        assert_eq!(stored.ttl(UnixSeconds(1056)), -1);
+    }
+
+    #[test]
+    fn rfc9111_s4_2_3_a_clock_set_back_makes_nothing_younger() {
+        assert_eq!(stored().age(UnixSeconds(0)), 5);
+    }
+
+    #[test]
+    fn ages_and_lifetimes_saturate() {
+        let mut stored = stored();
+        stored.initial_age = u64::MAX;
+        stored.lifetime = u64::MAX;
+        assert!(!stored.is_fresh(UnixSeconds(u64::MAX)));
+        assert_eq!(stored.ttl(UnixSeconds(u64::MAX)), 0);
+    }
+
+    #[test]
+    fn what_was_invalidated_is_never_fresh() {
+        let mut stored = stored();
+        stored.invalidated = true;
+        assert!(!stored.is_fresh(UnixSeconds(1000)));
+    }
+}
