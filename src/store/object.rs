@@ -53,7 +53,7 @@ pub struct Object {
 pub struct SharedCharges {
     _descriptor: Charge,
     /// Known when the memory is complete.
-    held: OnceLock<Option<Charge>>,
+    held: OnceLock<Vec<Charge>>,
 }
 
 impl SharedCharges {
@@ -67,7 +67,7 @@ impl SharedCharges {
     }
 
     /// Adds what the complete memory takes.
-    pub fn add_held(&self, held: Option<Charge>) {
+    pub fn add_held(&self, held: Vec<Charge>) {
         self.held.get_or_init(|| held);
     }
 }

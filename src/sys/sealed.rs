@@ -34,8 +34,8 @@ pub const PAGE_SIZE: u64 = 4096;
 /// The size of a huge page.
 pub const HUGE_PAGE_SIZE: u64 = 2 << 20;
 
-/// Tails of a region from this size on get a huge page of their own: at most half of it is left over.
-const HUGE_TAIL_MIN: u64 = HUGE_PAGE_SIZE / 2;
+/// The slack that pays for itself: a tail that fills half of a huge page is worth one.
+pub const HUGE_SLACK_MAX: u64 = HUGE_PAGE_SIZE / 2;
 
 /// `MADV_COLLAPSE`, which libc has for some targets only.
 const MADV_COLLAPSE: libc::c_int = 25;
@@ -146,14 +146,20 @@ impl UnsealedRegion {
         })
     }
 
-    /// Seals the region, in huge pages where they fit and the system has them: from here on neither bytes nor size can
-    /// change.
+    /// Bytes that would be left over were all of the region in huge pages.
+    #[must_use]
+    pub fn huge_slack(&self) -> u64 {
+        self.end.next_multiple_of(HUGE_PAGE_SIZE) - self.end
+    }
+
+    /// Seals the region, in huge pages where they leave over no more than `slack_max` bytes and the system has them: from
+    /// here on neither bytes nor size can change.
     ///
     /// # Errors
     /// Those of ftruncate(2) and fcntl(2).
-    pub fn seal(self) -> io::Result<SealedRegion> {
+    pub fn seal(self, slack_max: u64) -> io::Result<SealedRegion> {
         let plain = self.end.next_multiple_of(PAGE_SIZE);
-        let huge = size_in_huge_pages(self.end);
+        let huge = size_in_huge_pages(self.end, slack_max);
         let collapse_failed = self.collapse(huge).err();
         let is_huge = huge > 0 && collapse_failed.is_none();
         let (size, held) = if is_huge {
@@ -223,14 +229,14 @@ impl UnfinishedCopy<'_> {
     }
 }
 
-/// How much of a region that is filled up to `end` is worth huge pages: whole ones, and a tail that fills half of one.
-fn size_in_huge_pages(end: u64) -> u64 {
-    let tail = end % HUGE_PAGE_SIZE;
-    let whole = end - tail;
-    if tail >= HUGE_TAIL_MIN {
-        whole + HUGE_PAGE_SIZE
+/// How much of a region that is filled up to `end` gets huge pages: whole ones, and a tail that leaves over no more than
+/// `slack_max` bytes of one.
+fn size_in_huge_pages(end: u64, slack_max: u64) -> u64 {
+    let all = end.next_multiple_of(HUGE_PAGE_SIZE);
+    if all - end <= slack_max {
+        all
     } else {
-        whole
+        all - HUGE_PAGE_SIZE
     }
 }
 

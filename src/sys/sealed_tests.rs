@@ -44,7 +44,7 @@ fn sealed_memory_refuses_every_change() {
         let mut region = UnsealedRegion::new().unwrap();
         let bytes = pattern(size, 1);
         let memory = append(&mut region, &bytes);
-        region.seal().unwrap();
+        region.seal(HUGE_SLACK_MAX).unwrap();
         assert_sealed(&memory);
         assert!(read(&memory) == bytes);
     }
@@ -65,7 +65,26 @@ fn region_size_wastes_no_more_than_half_a_huge_page() {
         (3 * mib, 2 * huge),
         (5 * mib, 3 * huge),
     ] {
-        assert_eq!(size_in_huge_pages(end), expected, "{end}");
+        assert_eq!(size_in_huge_pages(end, huge / 2), expected, "{end}");
+    }
+}
+
+#[test]
+fn region_whose_slack_is_allowed_is_all_huge() {
+    let huge = HUGE_PAGE_SIZE;
+    for (end, slack_max, expected) in [
+        (0, huge, 0),
+        (1, huge - 1, huge),
+        (1, huge - 2, 0),
+        (huge + 1, huge - 1, 2 * huge),
+        (huge + 1, 0, huge),
+        (huge, 0, huge),
+    ] {
+        assert_eq!(
+            size_in_huge_pages(end, slack_max),
+            expected,
+            "{end} {slack_max}"
+        );
     }
 }
 
@@ -89,7 +108,7 @@ fn copy_broken_off_leaves_nothing() {
     region.begin().unwrap().append(&[9; 100_000]).unwrap();
     let second = append(&mut region, b"second");
     region.begin().unwrap().append(&[8; 100_000]).unwrap();
-    assert_eq!(region.seal().unwrap().held, 2 * PAGE_SIZE);
+    assert_eq!(region.seal(HUGE_SLACK_MAX).unwrap().held, 2 * PAGE_SIZE);
     assert_eq!(rustix::fs::fstat(&second).unwrap().st_size, 4096 + 6);
     assert_eq!(read(&first), b"first");
     assert_eq!(read(&second), b"second");
@@ -115,7 +134,7 @@ fn descriptor_goes_with_the_last_copy() {
     let mut region = UnsealedRegion::new().unwrap();
     let first = append(&mut region, &[1; 50_000]);
     let second = append(&mut region, &[2; 50_000]);
-    region.seal().unwrap();
+    region.seal(HUGE_SLACK_MAX).unwrap();
     let inode = inode(&first);
     assert_eq!(count(inode), 1);
     drop(first);
@@ -130,7 +149,7 @@ fn sealed_region_is_huge() {
     let mut region = UnsealedRegion::new().unwrap();
     let bytes = pattern(5 << 20, 3);
     let memory = append(&mut region, &bytes);
-    let sealed = region.seal().unwrap();
+    let sealed = region.seal(HUGE_SLACK_MAX).unwrap();
     if let Some(error) = sealed.collapse_failed {
         println!("skipped: no huge pages here: {error}");
         assert_eq!(sealed.held, 5 << 20);
@@ -184,7 +203,7 @@ proptest! {
             let bytes = pattern(*size, number as u8 + 1);
             copies.push((append(&mut region, &bytes), bytes));
         }
-        let sealed = region.seal().unwrap();
+        let sealed = region.seal(HUGE_SLACK_MAX).unwrap();
         let mut end = 0;
         for (memory, bytes) in &copies {
             prop_assert_eq!(memory.offset() % PAGE_SIZE, 0);
@@ -194,6 +213,6 @@ proptest! {
             assert_sealed(memory);
         }
         prop_assert!(sealed.held >= end);
-        prop_assert!(sealed.held - end <= HUGE_TAIL_MIN.max(PAGE_SIZE));
+        prop_assert!(sealed.held - end <= HUGE_SLACK_MAX.max(PAGE_SIZE));
     }
 }

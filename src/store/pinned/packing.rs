@@ -7,7 +7,8 @@
 //! What this costs, beside the bytes that the memory budget counts (each copy's own, in whole pages):
 //!
 //! - slack: a region may end in a huge page that is at least half full, so up to 1 MiB for each region, and an eighth of
-//!   what it holds at most, but for the last region of a load and for copies made alone;
+//!   what it holds at most, but for the last region of a load and for copies made alone. These may end in a huge page that
+//!   is emptier, for as long as such slack is at most [`SLACK_MAX`] in all: a few small pins have huge pages too;
 //! - dead copies: sealed memory can't be given back in parts, so what a copy took in a shared region is free when the
 //!   region's last copy goes. Regions are small for that reason: one that stays holds 16 MiB at most, not a whole load.
 //!
@@ -26,10 +27,13 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use crate::store::budget::{Budget, Charge};
 use crate::store::object::SharedCharges;
-use crate::sys::sealed::{SealedMemory, UnfinishedCopy, UnsealedRegion};
+use crate::sys::sealed::{HUGE_SLACK_MAX, SealedMemory, UnfinishedCopy, UnsealedRegion};
 
 /// Most bytes that copies share a region up to.
 pub const REGION_MAX: u64 = 16 << 20;
+
+/// Most bytes that all huge pages which are less than half full leave over together.
+pub const SLACK_MAX: u64 = 16 << 20;
 
 /// The regions of one loader's copies.
 #[derive(Debug)]
@@ -37,6 +41,7 @@ pub const REGION_MAX: u64 = 16 << 20;
 pub(super) struct Regions {
     shared: Mutex<Shared>,
     held: Arc<Budget>,
+    slack: Arc<Budget>,
 }
 
 /// The region that copies are packed into.
@@ -66,6 +71,7 @@ impl Regions {
         Self {
             shared: Mutex::default(),
             held: Budget::new(u64::MAX),
+            slack: Budget::new(SLACK_MAX),
         }
     }
 
@@ -136,11 +142,24 @@ impl Regions {
     }
 
     fn seal(&self, region: OpenRegion) -> io::Result<()> {
-        let sealed = region.memory.seal()?;
+        let slack = region.memory.huge_slack();
+        let mut allowance = (slack > HUGE_SLACK_MAX)
+            .then(|| self.slack.take(slack))
+            .flatten();
+        let slack_max = if allowance.is_some() {
+            slack
+        } else {
+            HUGE_SLACK_MAX
+        };
+        let sealed = region.memory.seal(slack_max)?;
         if let Some(error) = sealed.collapse_failed {
             tracing::debug!(%error, "copies are in ordinary pages: the kernel made no huge ones");
+            allowance = None;
         }
-        region.charges.add_held(self.held.take(sealed.held));
+        let held = self.held.take(sealed.held);
+        region
+            .charges
+            .add_held(held.into_iter().chain(allowance).collect());
         Ok(())
     }
 
