@@ -21,9 +21,9 @@ pub(super) fn host_and_port(authority: &[u8]) -> Option<(&[u8], Option<&[u8]>)> 
         return Some((authority, None));
     }
     let host_size = if authority.starts_with(b"[") {
-        memchr::memchr(b']', authority)? + 1
+        ip_literal_size(authority)?
     } else {
-        memchr::memchr(b':', authority).unwrap_or(authority.len())
+        reg_name_size(authority)?
     };
     let (host, rest) = authority.split_at_checked(host_size)?;
     let port = match rest {
@@ -31,37 +31,44 @@ pub(super) fn host_and_port(authority: &[u8]) -> Option<(&[u8], Option<&[u8]>)> 
         [b':', port @ ..] if is_port(port) => Some(port),
         _ => return None,
     };
-    let valid = match host {
-        [b'[', literal @ .., b']'] => is_ip_literal(literal),
-        _ => is_reg_name(host),
-    };
-    valid.then_some((host, port))
+    Some((host, port))
 }
 
 /// Whether `port` is a run of digits of at most 65535, or empty (RFC 3986 s3.2.3).
 fn is_port(port: &[u8]) -> bool {
-    let value = port.iter().try_fold(0_u32, |value, byte| {
+    /// Stands for every number that is too large.
+    const END: u32 = u16::MAX as u32 + 1;
+    let value = port.iter().try_fold(0, |value: u32, byte| {
         let digit = byte.is_ascii_digit().then(|| u32::from(byte - b'0'))?;
-        Some(value.saturating_mul(10).saturating_add(digit))
+        Some((value * 10 + digit).min(END))
     });
-    value.is_some_and(|value| value <= u32::from(u16::MAX))
+    value.is_some_and(|value| value < END)
 }
 
-/// Whether `host` is a non-empty reg-name (RFC 3986 s3.2.2), which every IPv4 address is too.
-fn is_reg_name(host: &[u8]) -> bool {
-    let mut rest = host;
+/// The size of the reg-name (RFC 3986 s3.2.2), which every IPv4 address is too, at the start of `authority`: not empty,
+/// up to a colon or the end.
+fn reg_name_size(authority: &[u8]) -> Option<usize> {
+    let mut rest = authority;
     loop {
         let literal_count = rest
             .iter()
-            .position(|&byte| !IS_HOST_BYTE[usize::from(byte)]);
-        rest = match literal_count.and_then(|count| rest.get(count..)) {
-            None => return !host.is_empty(),
-            Some([b'%', after @ ..]) if hex_octet(after).is_some() => {
-                after.get(2..).unwrap_or_default()
+            .position(|&byte| !IS_HOST_BYTE[usize::from(byte)])
+            .unwrap_or(rest.len());
+        rest = match rest.get(literal_count..)? {
+            [b'%', after @ ..] if hex_octet(after).is_some() => after.get(2..)?,
+            end @ ([] | [b':', ..]) => {
+                let size = authority.len() - end.len();
+                return (size > 0).then_some(size);
             }
-            Some(_) => return false,
+            _ => return None,
         };
     }
+}
+
+/// The size of the IP-literal (RFC 3986 s3.2.2) in brackets at the start of `authority`.
+fn ip_literal_size(authority: &[u8]) -> Option<usize> {
+    let closing = memchr::memchr(b']', authority)?;
+    is_ip_literal(authority.get(1..closing)?).then_some(closing + 1)
 }
 
 /// Whether a byte may stand literally in a reg-name: looked up for every byte of every Host.

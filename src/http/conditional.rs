@@ -39,14 +39,11 @@ pub enum Precondition {
 /// Whether a request has a field that [`evaluate`] looks at. If-Range is none of them.
 #[must_use]
 pub fn is_conditional(head: &RequestHead<'_>) -> bool {
-    [
-        Field::IfNoneMatch,
-        Field::IfModifiedSince,
-        Field::IfMatch,
-        Field::IfUnmodifiedSince,
-    ]
-    .into_iter()
-    .any(|field| head.field(field).is_some())
+    let has = |field| head.field(field).is_some();
+    has(Field::IfNoneMatch)
+        || has(Field::IfModifiedSince)
+        || has(Field::IfMatch)
+        || has(Field::IfUnmodifiedSince)
 }
 
 /// Evaluates all preconditions but If-Range, in the order of RFC 9110 s13.2.2.

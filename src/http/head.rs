@@ -270,7 +270,7 @@ pub fn parse_head<'s, 'b: 's>(
         fault::check_line_ends(text)?;
         return incomplete(bytes, text, limits);
     };
-    fault::check_line_ends(text.get(..lines.size).unwrap_or(text))?;
+    fault::check_whole_head(text.get(..lines.size).unwrap_or(text), lines.fields)?;
     let size = empty_lines_size + lines.size;
     let head = RequestHead::classified(lines)?;
     Ok(Parsed::Complete { head, size })
