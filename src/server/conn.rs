@@ -192,18 +192,18 @@ impl Connection {
     fn take_head(&mut self, rest: &[u8], used: &mut usize, turn: &mut Turn<'_>) -> Option<Next> {
         let mut scratch = head::FieldScratch::new();
         let parsed = head::parse_head(rest, &limits_of(turn), &mut scratch);
-        let (head, size) = match parsed {
-            Ok(Parsed::Complete { head, size }) => (head, size),
+        let (head, size) = match &parsed {
+            Ok(Parsed::Complete { head, size }) => (head, *size),
             Ok(Parsed::Partial) => {
                 self.phase = Phase::Head;
                 return Some(Next::Receive);
             }
             Err(reject) => {
-                self.refuse(reject, method_of_unparsed(rest), None, turn);
+                self.refuse(*reject, method_of_unparsed(rest), None, turn);
                 return Some(Next::Close);
             }
         };
-        let handled = self.take_request(&head, rest.len() > size, turn);
+        let handled = self.take_request(head, rest.len() > size, turn);
         if !matches!(handled, Handled::Wait(..)) {
             *used += size;
         }
@@ -255,7 +255,7 @@ impl Connection {
             date: turn.date,
         };
         let (written, rule) = match turn.desk.answer(head, turn.now) {
-            Answer::Serve(served) => {
+            Answer::Serve(ref served) => {
                 let rule = served.rule;
                 if let Some(counter) = rule.hit_counter() {
                     turn.stats.bump(counter);

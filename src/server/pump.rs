@@ -222,8 +222,7 @@ fn outcome(sent: io::Result<usize>) -> Result<usize, Pumped> {
 pub fn append_small(transfer: &mut Transfer, out: &mut Vec<u8>) -> Result<bool, Pumped> {
     /// Bodies up to this size are read behind their head.
     const SMALL_MAX: u64 = 16 << 10;
-    let lease = transfer.lease.clone();
-    let object = lease.object();
+    let object = transfer.lease.object();
     // The last moment at which another answer can be given instead.
     if matches!(object.held(), Held::Unguarded(file) if !file.matches(object.identity())) {
         return Err(Pumped::Changed);

@@ -43,7 +43,7 @@ pub struct Written {
 }
 
 /// Answers with stored bytes.
-pub fn serve(served: Served, envelope: &Envelope<'_>, out: &mut Vec<u8>) -> Written {
+pub fn serve(served: &Served, envelope: &Envelope<'_>, out: &mut Vec<u8>) -> Written {
     let answer_at = out.len();
     let mut written = serve_part(served, envelope, out);
     if let Some(transfer) = &mut written.transfer {
@@ -52,15 +52,12 @@ pub fn serve(served: Served, envelope: &Envelope<'_>, out: &mut Vec<u8>) -> Writ
     written
 }
 
-fn serve_part(served: Served, envelope: &Envelope<'_>, out: &mut Vec<u8>) -> Written {
+fn serve_part(served: &Served, envelope: &Envelope<'_>, out: &mut Vec<u8>) -> Written {
     let size = served.lease.object().size();
     match &served.part {
-        Part::NotModified => not_modified(&served, envelope, out),
-        Part::One(range) => {
-            let range = *range;
-            one_range(served, range, envelope, out)
-        }
-        Part::Many(ranges) => many_ranges(&served, ranges, envelope, out),
+        Part::NotModified => not_modified(served, envelope, out),
+        Part::One(range) => one_range(served, *range, envelope, out),
+        Part::Many(ranges) => many_ranges(served, ranges, envelope, out),
         // The front desk turns 412 and 416 into replies.
         Part::Whole | Part::PreconditionFailed | Part::Unsatisfiable => {
             whole(served, size, envelope, out)
@@ -68,7 +65,7 @@ fn serve_part(served: Served, envelope: &Envelope<'_>, out: &mut Vec<u8>) -> Wri
     }
 }
 
-fn whole(served: Served, size: u64, envelope: &Envelope<'_>, out: &mut Vec<u8>) -> Written {
+fn whole(served: &Served, size: u64, envelope: &Envelope<'_>, out: &mut Vec<u8>) -> Written {
     let representation = served.lease.representation();
     let start = out.len();
     out.extend_from_slice(&representation.ok_head);
@@ -96,7 +93,7 @@ fn not_modified(served: &Served, envelope: &Envelope<'_>, out: &mut Vec<u8>) -> 
 }
 
 fn one_range(
-    served: Served,
+    served: &Served,
     range: ByteRange,
     envelope: &Envelope<'_>,
     out: &mut Vec<u8>,
@@ -147,7 +144,7 @@ fn many_ranges(
 
 /// The bytes from `first` to before `end`, copied when they are few and in memory.
 fn body(
-    served: Served,
+    served: &Served,
     first: u64,
     end: u64,
     envelope: &Envelope<'_>,
@@ -173,7 +170,7 @@ fn body(
             transfer: None,
         };
     }
-    let transfer = Transfer::new(served.lease, first, end);
+    let transfer = Transfer::new(served.lease.clone(), first, end);
     Written {
         status,
         body_bytes,

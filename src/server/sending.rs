@@ -22,22 +22,21 @@ const COLD_MAX: u8 = 16;
 impl Worker {
     /// Puts a small file's bytes behind their head; true when the body needs no sending of its own.
     pub(super) fn append_small(&mut self, key: usize) -> bool {
-        let Some(mut transfer) = self.slots[key].transfer.take() else {
+        let Some(transfer) = &mut self.slots[key].transfer else {
             return true;
         };
         let answer_at = transfer.answer_at;
-        match pump::append_small(&mut transfer, &mut self.out) {
+        match pump::append_small(transfer, &mut self.out) {
             Ok(true) => {
+                self.slots[key].transfer = None;
                 let now = self.clock.now();
                 let millis = self.clock.millis();
                 self.slots[key].conn.sent(0, now, millis, &mut self.log);
                 true
             }
-            Ok(false) => {
-                self.slots[key].transfer = Some(transfer);
-                false
-            }
+            Ok(false) => false,
             Err(_) => {
+                self.slots[key].transfer = None;
                 // Nothing of this answer has left: say that the file is changing instead.
                 self.out.truncate(answer_at);
                 self.answers -= 1;
