@@ -13,14 +13,16 @@ use crate::units::UnixSeconds;
 /// The last second that the format can express: 9999-12-31T23:59:59Z.
 const LAST: u64 = 253_402_300_799;
 
+/// The length of the longest date, which the RFC 850 form has: "Wednesday, 09-Nov-94 08:49:37 GMT".
+const LENGTH_MAX: usize = 33;
+
 /// Reads a date in any of the three forms: IMF-fixdate, RFC 850 and asctime.
 ///
 /// Names of days and months are case-sensitive, and the day of the week must be the date's own. `None` for all else, for
 /// dates before 1970 and for leap seconds.
 #[must_use]
 pub fn parse(value: &[u8]) -> Option<UnixSeconds> {
-    // Every form is shorter than the longest of the RFC 850 form: "Wednesday, 09-Nov-94 08:49:37 GMT".
-    if value.len() > 33 {
+    if value.len() > LENGTH_MAX {
         return None;
     }
     let text = std::str::from_utf8(value).ok()?;
@@ -29,6 +31,26 @@ pub fn parse(value: &[u8]) -> Option<UnixSeconds> {
         .duration_since(UNIX_EPOCH)
         .ok()?;
     Some(UnixSeconds(since_epoch.as_secs()))
+}
+
+/// Reads a date as [`parse`] does, with letters in any case, as caches do to tell freshness (RFC 9111 s4.2).
+#[must_use]
+pub fn parse_in_any_case(value: &[u8]) -> Option<UnixSeconds> {
+    let mut canonical = [0; LENGTH_MAX];
+    let text = canonical.get_mut(..value.len())?;
+    let mut is_inside_word = false;
+    for (canonical, octet) in text.iter_mut().zip(value) {
+        *canonical = if is_inside_word {
+            octet.to_ascii_lowercase()
+        } else {
+            octet.to_ascii_uppercase()
+        };
+        is_inside_word = octet.is_ascii_alphabetic();
+    }
+    if let [.., b'G', m @ b'm', t @ b't'] = text {
+        (*m, *t) = (b'M', b'T');
+    }
+    parse(text)
 }
 
 /// Writes `time` as an IMF-fixdate: `Sun, 06 Nov 1994 08:49:37 GMT`. Times past the year 9999 become its last second.

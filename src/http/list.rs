@@ -5,7 +5,7 @@
 use super::octets::trim_ows;
 
 /// The elements of a list, trimmed. Empty ones are left out (RFC 9110 s5.6.1.2).
-pub(super) fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value
         .split(|byte| *byte == b',')
         .map(trim_ows)

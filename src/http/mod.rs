@@ -3,14 +3,17 @@
 
 pub mod accept_encoding;
 pub mod authority;
+pub mod cache_control;
 pub mod conditional;
+pub mod content_range;
 pub mod date;
 pub mod etag;
 pub mod field;
 pub mod fields;
 pub mod framing;
 pub mod head;
-mod list;
+pub mod hop_by_hop;
+pub mod list;
 pub mod message;
 pub mod mime;
 pub mod multipart;

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{LAST, format, parse};
+use super::{LAST, format, parse, parse_in_any_case};
 use crate::units::UnixSeconds;
 
 fn text(time: u64) -> String {
@@ -94,7 +94,50 @@ mod rfc9110_s5_6_7 {
     }
 }
 
+mod rfc9111_s4_2 {
+    use super::{parse, parse_in_any_case};
+    use crate::units::UnixSeconds;
+
+    #[test]
+    fn caches_match_dates_in_any_case() {
+        for value in [
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            "sun, 06 NOV 1994 08:49:37 gMT",
+            "SUNDAY, 06-nov-94 08:49:37 gmt",
+            "sUN nOV  6 08:49:37 1994",
+        ] {
+            assert_eq!(
+                parse_in_any_case(value.as_bytes()),
+                Some(UnixSeconds(784_111_777)),
+                "{value}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_zone_other_than_gmt_stays_invalid() {
+        for value in [
+            "Sun, 06 Nov 1994 08:49:37 UTC",
+            "Sun, 06 Nov 1994 08:49:37 AEST",
+            "Sun, 06 Nov 1994 08:49:37 +0000",
+            "Sun, 06 Nov 1994 08:49:37",
+            "gmt",
+            "",
+        ] {
+            assert_eq!(parse_in_any_case(value.as_bytes()), None, "{value}");
+        }
+        assert_eq!(parse_in_any_case(&[b' '; 34]), parse(&[b' '; 34]));
+    }
+}
+
 proptest! {
+    #[test]
+    fn any_case_is_the_same_time(time in 0..=LAST) {
+        let wanted = Some(UnixSeconds(time));
+        prop_assert_eq!(parse_in_any_case(text(time).to_lowercase().as_bytes()), wanted);
+        prop_assert_eq!(parse_in_any_case(text(time).to_uppercase().as_bytes()), wanted);
+    }
+
     #[test]
     fn format_then_parse_is_the_same_time(time in 0..=LAST) {
         prop_assert_eq!(parse(text(time).as_bytes()), Some(UnixSeconds(time)));
