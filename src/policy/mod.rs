@@ -1,7 +1,13 @@
 //! Decisions as pure functions: the request and what is stored go in, a verdict and the rule behind it come out.
 #![forbid(unsafe_code)]
 
+pub mod freshness;
+pub mod request;
+pub mod reuse;
 pub mod rule;
 pub mod selection;
 pub mod settings;
+pub mod status;
+pub mod storability;
 pub mod stored;
+pub mod stored_fields;

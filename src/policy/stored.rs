@@ -1,5 +1,8 @@
 //! What decisions about a stored response need, worked out once, when it is stored or freshened.
 
+use std::fmt;
+
+use crate::http::etag::EntityTag;
 use crate::units::UnixSeconds;
 
 /// Where a freshness lifetime comes from (RFC 9111 s4.2.1), for Cache-Status and for explanations.
@@ -25,10 +28,26 @@ pub enum LifetimeFrom {
     Nothing,
 }
 
+impl fmt::Display for LifetimeFrom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Targeted => "CDN-Cache-Control",
+            Self::SMaxage => "s-maxage",
+            Self::MaxAge => "max-age",
+            Self::Expires => "Expires",
+            Self::Heuristic => "Last-Modified",
+            Self::Rule => "the rule",
+            Self::RuleMin => "min_ttl",
+            Self::RuleMax => "max_ttl",
+            Self::Nothing => "nothing",
+        })
+    }
+}
+
 /// Facts of a stored response. All durations are whole seconds, saturating.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// The status.
+    /// The status; 200 for what came as parts (s3.3: a 206 is stored as an incomplete 200).
     pub status: u16,
     /// When it was received (RFC 9111 s4.2.3: `response_time`).
     pub response_time: UnixSeconds,
@@ -48,6 +67,8 @@ pub struct Stored {
     pub immutable: bool,
     /// Stored for a request with Authorization (s3.5 allowed it).
     pub authorized: bool,
+    /// It may answer requests with Authorization: `public`, `s-maxage` or `must-revalidate` (s3.5).
+    pub shareable_with_authorization: bool,
     /// `stale-while-revalidate` (RFC 5861 s3), or the rule's; 0 for none.
     pub stale_while_revalidate: u64,
     /// `stale-if-error` (RFC 5861 s4), or the rule's; 0 for none.
@@ -83,12 +104,23 @@ impl Stored {
         lifetime.saturating_sub(age)
     }
 
+    /// How many seconds its lifetime is over at `now`; `None` while it is fresh.
+    #[must_use]
+    pub const fn stale_since(&self, now: UnixSeconds) -> Option<u64> {
+        self.age(now).checked_sub(self.lifetime)
+    }
+
+    /// Whether it can be validated with a condition (s4.3.1).
+    #[must_use]
+    pub const fn has_validator(&self) -> bool {
+        self.etag.is_some() || self.last_modified.is_some()
+    }
+
     /// Whether its entity-tag is strong (RFC 9110 s8.8.1), so that ranges of it may be combined.
     #[must_use]
     pub fn is_strong(&self) -> bool {
-        self.etag
-            .as_ref()
-            .is_some_and(|etag| etag.starts_with(b"\""))
+        let tag = self.etag.as_ref().and_then(|etag| EntityTag::parse(etag));
+        tag.is_some_and(|tag| !tag.is_weak)
     }
 }
 
@@ -108,6 +140,7 @@ mod tests {
             must_revalidate: false,
             immutable: false,
             authorized: false,
+            shareable_with_authorization: false,
             stale_while_revalidate: 0,
             stale_if_error: 0,
             etag: None,
@@ -137,6 +170,32 @@ mod tests {
         stored.lifetime = u64::MAX;
         assert!(!stored.is_fresh(UnixSeconds(u64::MAX)));
         assert_eq!(stored.ttl(UnixSeconds(u64::MAX)), 0);
+    }
+
+    #[test]
+    fn rfc9111_s4_2_stale_since_counts_from_the_end_of_the_lifetime() {
+        let stored = stored();
+        assert_eq!(stored.stale_since(UnixSeconds(1054)), None);
+        assert_eq!(stored.stale_since(UnixSeconds(1055)), Some(0));
+        assert_eq!(stored.stale_since(UnixSeconds(1060)), Some(5));
+    }
+
+    #[test]
+    fn rfc9110_s8_8_1_only_a_well_formed_tag_without_w_is_strong() {
+        let mut stored = stored();
+        assert!(!stored.has_validator() && !stored.is_strong());
+        for (etag, is_strong) in [
+            (&b"\"a\""[..], true),
+            (b"\"\"", true),
+            (b"W/\"a\"", false),
+            (b"a", false),
+            (b"\"a", false),
+            (b"\"a\"b", false),
+        ] {
+            stored.etag = Some(etag.into());
+            assert!(stored.has_validator());
+            assert_eq!(stored.is_strong(), is_strong, "{}", etag.escape_ascii());
+        }
     }
 
     #[test]
