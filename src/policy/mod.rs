@@ -2,12 +2,15 @@
 #![forbid(unsafe_code)]
 
 pub mod freshness;
+pub mod key;
 pub mod request;
 pub mod reuse;
 pub mod rule;
+pub mod rules;
 pub mod selection;
 pub mod settings;
 pub mod status;
 pub mod storability;
 pub mod stored;
 pub mod stored_fields;
+pub mod vary;
