@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 pub mod freshness;
+pub mod groups;
+pub mod invalidation;
 pub mod key;
 pub mod request;
 pub mod reuse;
@@ -13,4 +15,6 @@ pub mod status;
 pub mod storability;
 pub mod stored;
 pub mod stored_fields;
+pub mod tags;
+pub mod validation;
 pub mod vary;
