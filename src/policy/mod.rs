@@ -1,6 +1,8 @@
 //! Decisions as pure functions: the request and what is stored go in, a verdict and the rule behind it come out.
 #![forbid(unsafe_code)]
 
+pub mod cache_status;
+pub mod forwarding;
 pub mod freshness;
 pub mod groups;
 pub mod invalidation;
