@@ -318,6 +318,9 @@ const HIT_PATH: [&str; 10] = [
     "src/server/deadlines.rs",
 ];
 
+/// Parts of those rooms that only fill and admin threads run: what keeps writers apart, where no reader comes.
+const WRITERS: [&str; 1] = ["src/index/cached/writer.rs"];
+
 /// Locks, and writes to memory that several cores write: on a hit they would make one core wait for another.
 const SHARED_BETWEEN_CORES: [&str; 16] = [
     "Mutex",
@@ -353,7 +356,8 @@ fn hit_path_reads_no_clock_and_shares_nothing_between_cores() {
     let mut wrong = Vec::new();
     let mut seen = 0;
     for source in sources().iter().filter(|source| source.is_rust()) {
-        if !HIT_PATH.iter().any(|path| source.path.starts_with(path)) {
+        let is_writer = WRITERS.contains(&source.path.as_str());
+        if is_writer || !HIT_PATH.iter().any(|path| source.path.starts_with(path)) {
             continue;
         }
         seen += 1;

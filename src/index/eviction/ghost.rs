@@ -1,0 +1,121 @@
+//! A ghost queue: fingerprints of what was evicted from another queue, oldest first. No bytes of it are kept.
+//!
+//! A fingerprint that comes back while it is here was evicted too early. The queue is bounded by the bytes that the values
+//! had and by their number.
+
+use std::collections::VecDeque;
+
+use hashbrown::HashTable;
+
+/// Places that the queue grows by at once at most, so that its memory follows what it holds.
+const GROWTH_MAX: usize = 8192;
+
+/// Fingerprints in the order in which they came.
+#[derive(Debug, Default)]
+pub(super) struct Ghost {
+    ring: VecDeque<Departed>,
+    /// Sequence numbers of `ring` by fingerprint.
+    table: HashTable<u32>,
+    /// Sequence number of the ring's front; wraps.
+    front: u32,
+    bytes: u64,
+}
+
+/// How much a ghost queue remembers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct GhostLimits {
+    pub(super) bytes_max: u64,
+    pub(super) count_max: usize,
+}
+
+#[derive(Debug)]
+struct Departed {
+    fingerprint: u64,
+    /// What the value weighed, at least 1; 0 once the fingerprint came back.
+    weight: u64,
+}
+
+impl Ghost {
+    /// Notes that a value was evicted, and forgets the oldest beyond the limits.
+    pub(super) fn push(&mut self, fingerprint: u64, weight: u64, limits: GhostLimits) {
+        self.take(fingerprint);
+        if weight > limits.bytes_max {
+            return;
+        }
+        let weight = weight.max(1);
+        if self.ring.len() == self.ring.capacity() {
+            let growth = (self.ring.len() / 8).clamp(16, GROWTH_MAX);
+            self.ring.reserve_exact(growth);
+        }
+        let sequence = self.front.wrapping_add(self.ring.len() as u32);
+        let (ring, front) = (&self.ring, self.front);
+        let rehash = |sequence: &u32| at(ring, front, *sequence).map_or(0, |it| it.fingerprint);
+        self.table.insert_unique(fingerprint, sequence, rehash);
+        self.ring.push_back(Departed {
+            fingerprint,
+            weight,
+        });
+        self.bytes += weight;
+        self.trim(limits);
+    }
+
+    /// Takes the fingerprint out; whether it was here.
+    pub(super) fn take(&mut self, fingerprint: u64) -> bool {
+        let (ring, front) = (&self.ring, self.front);
+        let is_it = |sequence: &u32| {
+            at(ring, front, *sequence).is_some_and(|it| it.fingerprint == fingerprint)
+        };
+        let Ok(found) = self.table.find_entry(fingerprint, is_it) else {
+            return false;
+        };
+        let (sequence, _) = found.remove();
+        let offset = sequence.wrapping_sub(self.front) as usize;
+        if let Some(departed) = self.ring.get_mut(offset) {
+            self.bytes -= departed.weight;
+            departed.weight = 0;
+        }
+        true
+    }
+
+    /// Forgets the oldest beyond the limits.
+    pub(super) fn trim(&mut self, limits: GhostLimits) {
+        while self.bytes > limits.bytes_max
+            || self.table.len() > limits.count_max
+            || self.is_mostly_gone()
+        {
+            let Some(oldest) = self.ring.front() else {
+                return;
+            };
+            let (fingerprint, weight, front) = (oldest.fingerprint, oldest.weight, self.front);
+            if weight > 0 {
+                let is_it = |sequence: &u32| *sequence == front;
+                if let Ok(found) = self.table.find_entry(fingerprint, is_it) {
+                    found.remove();
+                }
+                self.bytes -= weight;
+            }
+            self.ring.pop_front();
+            self.front = self.front.wrapping_add(1);
+        }
+    }
+
+    /// Whether places of fingerprints that came back take more of the ring than those that are here.
+    fn is_mostly_gone(&self) -> bool {
+        self.ring.len() > 2 * self.table.len() + 16
+    }
+
+    /// How many fingerprints are here.
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// What the queue itself takes in memory.
+    pub(super) fn own_bytes(&self) -> u64 {
+        let ring = self.ring.capacity() * size_of::<Departed>();
+        (ring + self.table.allocation_size()) as u64
+    }
+}
+
+fn at(ring: &VecDeque<Departed>, front: u32, sequence: u32) -> Option<&Departed> {
+    ring.get(sequence.wrapping_sub(front) as usize)
+}
