@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use super::mistake::{Cause, Contradiction};
+use super::contradiction::Contradiction;
+use super::mistake::Cause;
 use super::read::{Places, Report};
 use super::{Settings, url, values};
 use crate::admin::settings::AdminAddress;

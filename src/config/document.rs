@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::mistake::{Cause, Mistakes};
 use super::read::{self, Places, Report};
+use super::scalar;
 use super::shape::Table;
 use super::source::Source;
 use super::{Settings, contradictions, keys};
@@ -188,7 +189,7 @@ fn wrong_form<T>(
     found: &DeValue<'_>,
 ) {
     let accepts = format!("a table that starts with {}", rows.written);
-    let cause = read::wrong_type(found, accepts);
+    let cause = scalar::wrong_type(found, accepts);
     report.add(&span, rows.name.to_owned(), cause);
 }
 

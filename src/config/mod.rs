@@ -8,13 +8,16 @@
 //! warning at start, and globs that overlap, where the first pin of a URL in the file wins.
 #![forbid(unsafe_code)]
 
+pub mod contradiction;
 mod contradictions;
 mod document;
+pub mod fault;
 mod keys;
 pub mod mistake;
 pub mod quantity;
 mod read;
 pub mod reference;
+mod scalar;
 mod shape;
 pub mod source;
 mod url;
@@ -30,7 +33,9 @@ use crate::server::settings::{DriverChoice, Limits, ServerSettings};
 use crate::store::pinned::PinRule;
 use crate::units::ByteSize;
 
-pub use mistake::{Cause, Contradiction, Mistake, Mistakes};
+pub use contradiction::Contradiction;
+pub use fault::Fault;
+pub use mistake::{Cause, Mistake, Mistakes};
 
 /// Longest config file: far above any real one, and far below what would hurt to read.
 const CONFIG_BYTES_MAX: u64 = 16 << 20;
@@ -123,7 +128,7 @@ pub fn parse(text: &str, file: &Path) -> Result<Settings, Mistakes> {
 ///
 /// # Errors
 /// What is wrong with the text.
-pub fn admin_address(text: &str) -> Result<AdminAddress, values::Fault> {
+pub fn admin_address(text: &str) -> Result<AdminAddress, Fault> {
     values::admin_address(text, Path::new(""))
 }
 

@@ -1,19 +1,17 @@
 //! Walks the parsed TOML by the table of keys, fills the slots and collects what is wrong on the way.
 
-use std::ops::{Range, RangeInclusive};
+use std::ops::Range;
 use std::path::Path;
-use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeArray, DeString, DeTable, DeValue};
 
+use super::fault::Fault;
 use super::keys;
 use super::mistake::{Cause, Mistake, Mistakes};
-use super::quantity::{self, QuantityFault, Written};
+use super::scalar::{count, duration, in_range, size, wrong_type};
 use super::shape::{Key, Shape, Table};
 use super::source::Source;
-use super::values::Fault;
-use crate::units::ByteSize;
 
 /// Collects the mistakes of one file.
 #[derive(Debug)]
@@ -252,123 +250,4 @@ fn unfit<T>(key: &Key<T>, text: &str, fault: Fault, accepts: String) -> Cause {
         fault,
         accepts,
     }
-}
-
-/// The cause for a value of another type; `accepts` says what belongs there.
-pub(super) fn wrong_type(found: &DeValue<'_>, accepts: String) -> Cause {
-    let found = match found {
-        DeValue::String(_) => "a text",
-        DeValue::Integer(_) => "a whole number",
-        DeValue::Float(_) => "a number with a fraction",
-        DeValue::Boolean(_) => "true or false",
-        DeValue::Datetime(_) => "a date or a time",
-        DeValue::Array(_) => "a list",
-        DeValue::Table(_) => "a table",
-    };
-    Cause::WrongType { found, accepts }
-}
-
-fn count(value: &DeValue<'_>, min: usize, max: usize) -> Option<usize> {
-    let count = usize::try_from(integer(value)?).ok()?;
-    (min..=max).contains(&count).then_some(count)
-}
-
-/// The integer's value; none where 64 bits can't hold it.
-fn integer(value: &DeValue<'_>) -> Option<i64> {
-    let DeValue::Integer(integer) = value else {
-        return None;
-    };
-    i64::from_str_radix(integer.as_str(), integer.radix()).ok()
-}
-
-/// The bytes of a size and the text it was written as.
-fn size(
-    value: &DeValue<'_>,
-    accepts: String,
-    range: RangeInclusive<ByteSize>,
-) -> Result<(ByteSize, String), Cause> {
-    let parse = |text: &str| quantity::parse_size(text);
-    let write = |count: u64| nearest_in(&range, ByteSize(count)).to_string();
-    quantity(
-        value,
-        accepts,
-        parse,
-        write,
-        quantity::size_units().collect(),
-    )
-}
-
-/// A duration and the text it was written as.
-fn duration(
-    value: &DeValue<'_>,
-    accepts: String,
-    range: RangeInclusive<Duration>,
-) -> Result<(Duration, String), Cause> {
-    let parse = |text: &str| quantity::parse_duration(text);
-    let write = |count: u64| Written(nearest_in(&range, Duration::from_secs(count))).to_string();
-    quantity(
-        value,
-        accepts,
-        parse,
-        write,
-        quantity::duration_units().collect(),
-    )
-}
-
-/// The value itself, or the end of the range that it lies beyond: what is advised must be allowed.
-fn nearest_in<Q: Ord + Copy>(range: &RangeInclusive<Q>, value: Q) -> Q {
-    value.clamp(*range.start(), *range.end())
-}
-
-/// What is common to sizes and durations: a text that `parse` reads; for a bare number `write` has the advice.
-fn quantity<Q>(
-    value: &DeValue<'_>,
-    accepts: String,
-    parse: impl Fn(&str) -> Result<Q, QuantityFault>,
-    write: impl Fn(u64) -> String,
-    units: Vec<&'static str>,
-) -> Result<(Q, String), Cause> {
-    let bare = |found: String, count: Option<u64>, accepts: String| match count {
-        Some(count) => Cause::NoUnit {
-            found,
-            write: write(count),
-            accepts,
-        },
-        None => Cause::OutOfRange { found, accepts },
-    };
-    match value {
-        DeValue::String(text) => match parse(text) {
-            Ok(quantity) => Ok((quantity, text.to_string())),
-            Err(QuantityFault::NoUnit) => {
-                Err(bare(format!("{text:?}"), text.parse().ok(), accepts))
-            }
-            Err(fault) => Err(Cause::Quantity {
-                found: text.to_string(),
-                fault,
-                units,
-                accepts,
-            }),
-        },
-        DeValue::Integer(written) => {
-            let count = integer(value).and_then(|count| u64::try_from(count).ok());
-            Err(bare(written.to_string(), count, accepts))
-        }
-        other => Err(wrong_type(other, accepts)),
-    }
-}
-
-fn in_range<T, Q: PartialOrd>(
-    value: Q,
-    min: Q,
-    max: Q,
-    shown: String,
-    key: &Key<T>,
-) -> Result<Q, Cause> {
-    if value >= min && value <= max {
-        return Ok(value);
-    }
-    Err(Cause::OutOfRange {
-        found: format!("{shown:?}"),
-        accepts: key.shape.accepts(),
-    })
 }

@@ -6,8 +6,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::fault::Fault;
 use super::quantity::Written;
-use super::values::Fault;
 use crate::units::ByteSize;
 
 /// A table of the config, filling a `T`.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::values::Fault;
+use super::fault::Fault;
 use crate::http::head::Method;
 use crate::http::reject::Reject;
 use crate::http::target::{encode_path, normalise};

@@ -1,9 +1,9 @@
 //! Texts of a form of their own: addresses, hosts, paths, field values, tokens. Each is checked here and nowhere else.
 
-use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use super::fault::Fault;
 use crate::admin::settings::{AccessLogTarget, AdminAddress};
 use crate::store::pinned::rule::has_wildcard;
 
@@ -12,128 +12,13 @@ const HOST_BYTES_MAX: usize = 253;
 /// Longest label of a host name (RFC 1035 s2.3.4).
 const LABEL_BYTES_MAX: usize = 63;
 /// Longest path of a unix socket: `sun_path` less its NUL.
-const SOCKET_PATH_BYTES_MAX: usize = 107;
+pub(super) const SOCKET_PATH_BYTES_MAX: usize = 107;
 /// Longest field value that a rule may add to each answer.
-const FIELD_VALUE_BYTES_MAX: usize = 1024;
+pub(super) const FIELD_VALUE_BYTES_MAX: usize = 1024;
 /// Shortest admin token: a guess must not be worth trying.
-const TOKEN_BYTES_MIN: usize = 16;
+pub(super) const TOKEN_BYTES_MIN: usize = 16;
 /// Longest admin token.
-const TOKEN_BYTES_MAX: usize = 256;
-
-/// Why a text is not of its key's form.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// No IP address with a port.
-    NotAnAddress,
-    /// A path that is empty, or empty where one is needed.
-    EmptyPath,
-    /// A NUL in a path.
-    NulInPath,
-    /// A unix socket's path that the kernel has no room for.
-    SocketPathTooLong,
-    /// A log path that looks like a mistyped word.
-    BareLogName,
-    /// A log path that names a folder.
-    LogIsAFolder,
-    /// A log path whose folder isn't there.
-    NoLogFolder(PathBuf),
-    /// A root that is missing or no folder.
-    NotAFolder {
-        /// The path looked at.
-        path: PathBuf,
-        /// What was found there.
-        reason: String,
-    },
-    /// A glob that globset refuses.
-    BadGlob(String),
-    /// A relative path below a folder whose name has glob characters in it.
-    GlobInFolder(PathBuf),
-    /// A host with a port.
-    HostWithPort,
-    /// A host with letters beyond ASCII.
-    HostNotAscii,
-    /// No host name and no IP literal.
-    NotAHost,
-    /// A field value with a control character or a character beyond ASCII.
-    FieldValueOctet,
-    /// A field value that starts or ends with a space.
-    FieldValueEnds,
-    /// A field value longer than any sensible one.
-    FieldValueTooLong,
-    /// A media type without its slash.
-    NotAMediaType,
-    /// A token that is too short to be a secret, or too long.
-    TokenSize,
-    /// A token with a character that an Authorization field can't carry.
-    TokenOctet,
-    /// A URL path that doesn't start with a slash.
-    UrlNotRooted,
-    /// A URL path with a query or a fragment.
-    UrlWithQuery,
-    /// A URL path with an octet that can't stand in one.
-    UrlOctet,
-    /// A URL path with a % that no two hexadecimal digits follow, or that stands for a NUL.
-    UrlPercent,
-    /// A URL path that leads above the root.
-    UrlEscapes,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = match self {
-            Self::NotAnAddress => "not an IP address with a port",
-            Self::EmptyPath => "empty path",
-            Self::NulInPath => "a path can't have a NUL",
-            Self::SocketPathTooLong => {
-                return write!(
-                    f,
-                    "the kernel takes socket paths of at most {SOCKET_PATH_BYTES_MAX} bytes"
-                );
-            }
-            Self::BareLogName => "neither a known word nor a path; put \"./\" before a file name",
-            Self::LogIsAFolder => "a folder; name a file in it",
-            Self::NoLogFolder(folder) => {
-                return write!(f, "the folder {folder:?} isn't there; make it first");
-            }
-            Self::NotAFolder { path, reason } => {
-                return write!(f, "{path:?} is no folder to serve: {reason}");
-            }
-            Self::BadGlob(reason) => return write!(f, "not a glob: {reason}"),
-            Self::GlobInFolder(folder) => {
-                return write!(
-                    f,
-                    "it is below {folder:?}, whose name has glob characters; write the whole path and escape them: [*]"
-                );
-            }
-            Self::HostWithPort => "leave the port out: a host is the same on every listener",
-            Self::HostNotAscii => "write the name as DNS has it (xn--...)",
-            Self::NotAHost => "not a host name",
-            Self::FieldValueOctet => "a field value has visible ASCII characters and spaces only",
-            Self::FieldValueEnds => "a field value can't start or end with a space",
-            Self::FieldValueTooLong => {
-                return write!(f, "longer than {FIELD_VALUE_BYTES_MAX} bytes");
-            }
-            Self::NotAMediaType => "not a media type",
-            Self::TokenSize => {
-                return write!(
-                    f,
-                    "a token needs {TOKEN_BYTES_MIN} to {TOKEN_BYTES_MAX} characters"
-                );
-            }
-            Self::TokenOctet => {
-                "a character that a bearer token can't have (RFC 6750 allows letters, digits, -._~+/ and = at the end)"
-            }
-            Self::UrlNotRooted => "a URL path starts with \"/\"",
-            Self::UrlWithQuery => "a URL path has no \"?\" and no \"#\"; write them %3F and %23",
-            Self::UrlOctet => {
-                "a URL path has no space, backslash or control character; write them %20, %5C and so on"
-            }
-            Self::UrlPercent => "% needs two hexadecimal digits behind it, and not 00",
-            Self::UrlEscapes => "\"..\" leads above the root",
-        };
-        f.write_str(text)
-    }
-}
+pub(super) const TOKEN_BYTES_MAX: usize = 256;
 
 /// Reads an IP address with a port.
 pub(super) fn socket_address(text: &str) -> Result<SocketAddr, Fault> {
