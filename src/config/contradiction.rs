@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use super::cache_contradiction::CacheContradiction;
+use super::rule_contradiction::RuleContradiction;
+
 /// Two parts of a config that can't both hold. `line` is where the first of them stands; the mistake points at the second.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Contradiction {
@@ -43,6 +46,22 @@ pub enum Contradiction {
     },
     /// A host list that names every host and others too.
     EveryHostAndOthers,
+    /// One about the cache's stores and origins.
+    Cache(CacheContradiction),
+    /// One about its rules.
+    Rule(RuleContradiction),
+}
+
+impl From<CacheContradiction> for Contradiction {
+    fn from(found: CacheContradiction) -> Self {
+        Self::Cache(found)
+    }
+}
+
+impl From<RuleContradiction> for Contradiction {
+    fn from(found: RuleContradiction) -> Self {
+        Self::Rule(found)
+    }
 }
 
 impl fmt::Display for Contradiction {
@@ -82,6 +101,8 @@ impl fmt::Display for Contradiction {
                 f,
                 "\"*\" means every host, so it must stand alone; remove it or the others"
             ),
+            Self::Cache(contradiction) => contradiction.fmt(f),
+            Self::Rule(contradiction) => contradiction.fmt(f),
         }
     }
 }

@@ -7,14 +7,17 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::contradictions::{origins, rules, stores};
+use super::draft::{ReadSite, SiteDraft};
 use super::mistake::{Cause, Mistakes};
 use super::read::{self, Places, Report};
 use super::scalar;
 use super::shape::Table;
 use super::source::Source;
 use super::{Settings, contradictions, keys};
-use crate::index::sites::SiteRule;
+use crate::policy::settings::CacheRule;
 use crate::store::pinned::PinRule;
+use crate::store::tiers::{DiskSettings, MemorySettings};
 
 /// Reads a config's text.
 pub(super) fn read(source: Source<'_>) -> Result<Settings, Mistakes> {
@@ -94,43 +97,93 @@ fn in_our_words(message: &str) -> String {
     }
 }
 
+/// The tables that contradictions are looked for in, with the places of their keys.
+#[derive(Debug, Default)]
+struct Tables {
+    settings: Settings,
+    server: Places,
+    memory: Places,
+    disk: (DiskSettings, Places),
+    fill: Places,
+    pins: Vec<(PinRule, Places)>,
+    sites: Vec<ReadSite>,
+}
+
 /// Reads every table; contradictions are only looked for in a text that could be read as a whole.
 fn tables(report: &mut Report<'_>, document: &DeTable<'_>, is_whole: bool) -> Settings {
-    let mut settings = Settings::default();
-    let mut server = Places::default();
-    let mut pins: Vec<(PinRule, Places)> = Vec::new();
-    let mut sites: Vec<(SiteRule, Places)> = Vec::new();
+    let mut tables = Tables::default();
     for (name, value) in document {
+        let settings = &mut tables.settings;
         match name.get_ref().as_ref() {
-            "server" => server = single(report, &keys::SERVER, value, &mut settings),
-            "limits" => drop(single(report, &keys::LIMITS, value, &mut settings)),
-            "memory" => drop(single(report, &keys::MEMORY, value, &mut settings)),
-            "pin" => pins = many(report, &keys::PIN, value, keys::PINS_MAX, new_pin),
-            "site" => sites = many(report, &keys::SITE, value, keys::SITES_MAX, new_site),
+            "server" => tables.server = single(report, &keys::SERVER, value, settings),
+            "limits" => drop(single(report, &keys::LIMITS, value, settings)),
+            "memory" => tables.memory = single(report, &keys::MEMORY, value, settings),
+            "disk" => tables.disk.1 = single(report, &keys::DISK, value, &mut tables.disk.0),
+            "fill" => tables.fill = single(report, &keys::FILL, value, settings),
+            "pin" => tables.pins = many(report, &keys::PIN, value, keys::PINS_MAX, pin),
+            "site" => tables.sites = many(report, &keys::SITE, value, keys::SITES_MAX, site),
             unknown => {
                 let cause = Cause::UnknownKey {
                     nearest: read::nearest(unknown, keys::tables().into_iter()),
-                    belongs: keys::table_of(unknown),
+                    belongs: keys::table_of(unknown, ""),
                     valid: keys::tables().to_vec(),
                 };
                 report.add(&name.span(), unknown.escape_debug().to_string(), cause);
             }
         }
     }
-    for (pin, places) in &mut pins {
+    for (pin, places) in &mut tables.pins {
         contradictions::every_host(report, "pin", &mut pin.hosts, places);
     }
-    for (site, places) in &mut sites {
-        contradictions::every_host(report, "site", &mut site.hosts, places);
+    for site in &mut tables.sites {
+        let hosts = &mut site.draft.site.hosts;
+        contradictions::every_host(report, "site", hosts, &site.places);
     }
     if is_whole {
-        contradictions::server(report, &settings, &server);
-        contradictions::pins(report, &pins);
-        contradictions::sites(report, &sites);
+        contradictions(report, &tables);
     }
-    settings.pins = pins.into_iter().map(|(pin, _)| pin).collect();
-    settings.sites = sites.into_iter().map(|(site, _)| site).collect();
-    settings
+    finish(tables)
+}
+
+fn contradictions(report: &mut Report<'_>, tables: &Tables) {
+    let (disk, places) = &tables.disk;
+    contradictions::server(report, &tables.settings, &tables.server);
+    contradictions::pins(report, &tables.pins);
+    contradictions::sites(report, &tables.sites);
+    stores::memory(report, tables.settings.memory, &tables.memory);
+    stores::disk(report, disk, places);
+    stores::disk_and_roots(report, disk, places, &tables.sites);
+    let room = rules::Room {
+        memory: tables.settings.memory,
+        has_disk: !disk.path.as_os_str().is_empty() || places.is_wrong("path"),
+    };
+    let fill_timeout =
+        (!tables.fill.is_wrong("fill_timeout")).then_some(tables.settings.fill.fill_timeout);
+    for site in &tables.sites {
+        origins::site(report, site, fill_timeout);
+        rules::site(report, site, room);
+    }
+}
+
+/// The settings that the tables say.
+fn finish(tables: Tables) -> Settings {
+    let Tables {
+        settings,
+        disk: (disk, _),
+        ..
+    } = tables;
+    // Where only the size is set, to less than what the largest body is by default.
+    let memory = MemorySettings {
+        max_object: settings.memory.max_object.min(settings.memory.size),
+        ..settings.memory
+    };
+    Settings {
+        memory,
+        disk: (!disk.path.as_os_str().is_empty()).then_some(disk),
+        pins: tables.pins.into_iter().map(|(pin, _)| pin).collect(),
+        sites: tables.sites.into_iter().map(ReadSite::finish).collect(),
+        ..settings
+    }
 }
 
 /// Reads a table that exists once.
@@ -149,14 +202,14 @@ fn single<T>(
     }
 }
 
-/// Reads a table that can stand in the file many times.
-fn many<T>(
+/// Reads a table that can stand in the file many times, each by `one`.
+fn many<T, R>(
     report: &mut Report<'_>,
     rows: &'static Table<T>,
     value: &Spanned<DeValue<'_>>,
     count_max: usize,
-    new: fn(usize) -> T,
-) -> Vec<(T, Places)> {
+    one: fn(&mut Report<'_>, Range<usize>, &DeTable<'_>) -> R,
+) -> Vec<R> {
     let DeValue::Array(members) = value.get_ref() else {
         wrong_form(report, rows, value.span(), value.get_ref());
         return Vec::new();
@@ -171,15 +224,46 @@ fn many<T>(
     let mut read = Vec::with_capacity(members.len().min(count_max));
     for member in members.iter().take(count_max) {
         match member.get_ref() {
-            DeValue::Table(table) => {
-                let mut target = new(report.line(&member.span()));
-                let places = read::table(report, rows, member.span(), table, &mut target);
-                read.push((target, places));
-            }
+            DeValue::Table(table) => read.push(one(report, member.span(), table)),
             other => wrong_form(report, rows, member.span(), other),
         }
     }
     read
+}
+
+fn pin(report: &mut Report<'_>, header: Range<usize>, table: &DeTable<'_>) -> (PinRule, Places) {
+    let mut pin = PinRule {
+        path: std::path::PathBuf::new(),
+        url: String::new(),
+        hosts: Vec::new(),
+        hold: crate::store::pinned::Hold::default(),
+        on_change: crate::store::pinned::OnChange::default(),
+        cache_control: String::new(),
+        content_type: String::new(),
+        line: report.line(&header),
+    };
+    let places = read::table(report, &keys::PIN, header, table, &mut pin);
+    (pin, places)
+}
+
+fn site(report: &mut Report<'_>, header: Range<usize>, table: &DeTable<'_>) -> ReadSite {
+    let mut draft = SiteDraft::default();
+    draft.site.line = report.line(&header);
+    let places = read::table(report, &keys::SITE, header, table, &mut draft);
+    let rules = table.get("rule").map_or_else(Vec::new, |value| {
+        many(report, &keys::RULE, value, keys::RULES_MAX, rule)
+    });
+    ReadSite {
+        draft,
+        places,
+        rules,
+    }
+}
+
+fn rule(report: &mut Report<'_>, header: Range<usize>, table: &DeTable<'_>) -> (CacheRule, Places) {
+    let mut rule = CacheRule::default();
+    let places = read::table(report, &keys::RULE, header, table, &mut rule);
+    (rule, places)
 }
 
 fn wrong_form<T>(
@@ -191,26 +275,4 @@ fn wrong_form<T>(
     let accepts = format!("a table that starts with {}", rows.written);
     let cause = scalar::wrong_type(found, accepts);
     report.add(&span, rows.name.to_owned(), cause);
-}
-
-fn new_pin(line: usize) -> PinRule {
-    PinRule {
-        path: std::path::PathBuf::new(),
-        url: String::new(),
-        hosts: Vec::new(),
-        hold: crate::store::pinned::Hold::default(),
-        on_change: crate::store::pinned::OnChange::default(),
-        cache_control: String::new(),
-        content_type: String::new(),
-        line,
-    }
-}
-
-fn new_site(line: usize) -> SiteRule {
-    SiteRule {
-        hosts: Vec::new(),
-        root: std::path::PathBuf::new(),
-        cache_control: String::new(),
-        line,
-    }
 }

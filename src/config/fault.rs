@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::rule_fault::RuleFault;
 use super::values::{
     FIELD_VALUE_BYTES_MAX, SOCKET_PATH_BYTES_MAX, TOKEN_BYTES_MAX, TOKEN_BYTES_MIN,
 };
@@ -63,6 +64,43 @@ pub enum Fault {
     UrlPercent,
     /// A URL path that leads above the root.
     UrlEscapes,
+    /// A URL that starts with neither scheme of HTTP.
+    UrlWithoutScheme,
+    /// A URL or an authority with a user, and maybe a password.
+    UrlWithUser,
+    /// A port that is none.
+    NotAPort,
+    /// A path where only scheme, host and port belong.
+    UrlWithPath,
+    /// A text of a cache rule that is none of its key's.
+    Rule(RuleFault),
+    /// A file of certificates that can't be used.
+    NoCertificates {
+        /// The path looked at.
+        path: PathBuf,
+        /// What was found there.
+        reason: String,
+    },
+    /// A folder for the disk store that can't be one.
+    NoStoreFolder {
+        /// The path looked at.
+        path: PathBuf,
+        /// What was found there.
+        reason: String,
+    },
+}
+
+impl Fault {
+    /// Whether the text that has it may hold a password.
+    pub(super) const fn is_about_a_secret(&self) -> bool {
+        matches!(self, Self::UrlWithUser)
+    }
+}
+
+impl From<RuleFault> for Fault {
+    fn from(fault: RuleFault) -> Self {
+        Self::Rule(fault)
+    }
 }
 
 impl fmt::Display for Fault {
@@ -117,6 +155,17 @@ impl fmt::Display for Fault {
             }
             Self::UrlPercent => "% needs two hexadecimal digits behind it, and not 00",
             Self::UrlEscapes => "\"..\" leads above the root",
+            Self::UrlWithoutScheme => "it starts with neither http:// nor https://",
+            Self::UrlWithUser => "a user or a password has no place in it",
+            Self::NotAPort => "a port is a number from 1 to 65535",
+            Self::UrlWithPath => "the path of a key is the request's; leave it out",
+            Self::Rule(fault) => return fault.fmt(f),
+            Self::NoCertificates { path, reason } => {
+                return write!(f, "{path:?} has no certificates: {reason}");
+            }
+            Self::NoStoreFolder { path, reason } => {
+                return write!(f, "{path:?} can't be the store's folder: {reason}");
+            }
         };
         f.write_str(text)
     }

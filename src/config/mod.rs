@@ -8,15 +8,21 @@
 //! warning at start, and globs that overlap, where the first pin of a URL in the file wins.
 #![forbid(unsafe_code)]
 
+pub mod cache_contradiction;
 pub mod contradiction;
 mod contradictions;
 mod document;
+mod draft;
 pub mod fault;
 mod keys;
 pub mod mistake;
+mod origin_url;
 pub mod quantity;
 mod read;
 pub mod reference;
+pub mod rule_contradiction;
+pub mod rule_fault;
+mod rule_values;
 mod scalar;
 mod shape;
 pub mod source;
@@ -28,14 +34,18 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use crate::admin::settings::{AdminAddress, AdminSettings};
+use crate::fill::settings::FillSettings;
 use crate::index::sites::SiteRule;
 use crate::server::settings::{DriverChoice, Limits, ServerSettings};
 use crate::store::pinned::PinRule;
-use crate::units::ByteSize;
+use crate::store::tiers::{DiskSettings, MemorySettings};
 
+pub use cache_contradiction::CacheContradiction;
 pub use contradiction::Contradiction;
 pub use fault::Fault;
 pub use mistake::{Cause, Mistake, Mistakes};
+pub use rule_contradiction::RuleContradiction;
+pub use rule_fault::RuleFault;
 
 /// Longest config file: far above any real one, and far below what would hurt to read.
 const CONFIG_BYTES_MAX: u64 = 16 << 20;
@@ -47,8 +57,12 @@ pub struct Settings {
     pub server: ServerSettings,
     /// The admin API and the access log.
     pub admin: AdminSettings,
-    /// Budget for private copies of pinned files.
-    pub memory: ByteSize,
+    /// Memory for private copies of pinned files and for the cache.
+    pub memory: MemorySettings,
+    /// The cache's disk store; none: there is none.
+    pub disk: Option<DiskSettings>,
+    /// Bounds of fetching from origins.
+    pub fill: FillSettings,
     /// The `[[pin]]` tables in the order of the file.
     pub pins: Vec<PinRule>,
     /// The `[[site]]` tables in the order of the file.
@@ -68,7 +82,9 @@ impl Default for Settings {
                 address: AdminAddress::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 9090))),
                 ..AdminSettings::default()
             },
-            memory: ByteSize::mib(512),
+            memory: MemorySettings::default(),
+            disk: None,
+            fill: FillSettings::default(),
             pins: Vec::new(),
             sites: Vec::new(),
         }

@@ -1,16 +1,15 @@
 //! Walks the parsed TOML by the table of keys, fills the slots and collects what is wrong on the way.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::path::Path;
 
 use toml::Spanned;
 use toml::de::{DeArray, DeString, DeTable, DeValue};
 
-use super::fault::Fault;
 use super::keys;
 use super::mistake::{Cause, Mistake, Mistakes};
-use super::scalar::{count, duration, in_range, size, wrong_type};
-use super::shape::{Key, Shape, Table};
+use super::scalar::{self, wrong_type};
+use super::shape::{self, Key, Shape, Table};
 use super::source::Source;
 
 /// Collects the mistakes of one file.
@@ -45,6 +44,17 @@ impl Places {
         found.map_or(&[], |(_, places)| places.as_slice())
     }
 
+    /// Where the table sets `key`, right or wrong; the header where that can't be told.
+    pub(super) fn set(&self, key: &str) -> Option<Range<usize>> {
+        let is_set = self.values.iter().any(|(name, _)| *name == key);
+        is_set.then(|| self.of(key).unwrap_or_else(|| self.header.clone()))
+    }
+
+    /// The names of the keys that the table sets.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &'static str> {
+        self.values.iter().map(|(name, _)| *name)
+    }
+
     /// Whether the value of `key` has a mistake in it, so that its slot says nothing.
     pub(super) fn is_wrong(&self, key: &str) -> bool {
         self.wrong.contains(&key)
@@ -58,10 +68,15 @@ impl Report<'_> {
             Cause::UnknownKey { nearest, .. } => nearest,
             _ => None,
         };
+        let is_withheld = matches!(cause, Cause::Unfit { found: None, .. });
         let excerpt = self.source.excerpt(span).filter(|excerpt| {
-            !keys::secrets().any(|secret| {
-                excerpt.text.contains(secret) || key.ends_with(secret) || mistyped == Some(secret)
-            })
+            !is_withheld
+                && !has_user(&excerpt.text)
+                && !keys::secrets().any(|secret| {
+                    excerpt.text.contains(secret)
+                        || key.ends_with(secret)
+                        || mistyped == Some(secret)
+                })
         });
         self.mistakes.push(Mistake {
             file: self.source.file.to_path_buf(),
@@ -105,6 +120,7 @@ pub(super) fn table<T>(
                     places.wrong.push(key.name);
                 }
             }
+            None if rows.inner.contains(&name.get_ref().as_ref()) => {}
             None => unknown_key(report, rows, name),
         }
     }
@@ -119,11 +135,12 @@ pub(super) fn table<T>(
 }
 
 fn unknown_key<T>(report: &mut Report<'_>, rows: &'static Table<T>, name: &Spanned<DeString<'_>>) {
-    let valid: Vec<&'static str> = rows.keys.iter().map(|key| key.name).collect();
+    let keys = rows.keys.iter().map(|key| key.name);
+    let valid: Vec<&'static str> = keys.chain(rows.inner.iter().copied()).collect();
     let written = name.get_ref().as_ref();
     let cause = Cause::UnknownKey {
         nearest: nearest(written, valid.iter().copied()),
-        belongs: keys::table_of(written),
+        belongs: keys::table_of(written, rows.name),
         valid,
     };
     report.add(
@@ -156,52 +173,189 @@ fn key_value<T>(
     right: &mut Vec<Range<usize>>,
 ) {
     let path = format!("{table}.{}", key.name);
-    let accepts = key.shape.accepts();
-    let folder = report.folder;
+    let span = value.span();
     let outcome = match (&key.shape, value.get_ref()) {
-        (Shape::Count { min, max, slot }, DeValue::Integer(_)) => {
-            let written = &report.source.text[value.span()];
-            count(value.get_ref(), *min, *max)
-                .map(|count| *slot(target) = count)
-                .ok_or_else(|| Cause::OutOfRange {
-                    found: written.to_owned(),
-                    accepts,
-                })
-        }
-        (Shape::Size { min, max, slot }, written) => {
-            size(written, accepts, *min..=*max).and_then(|(size, shown)| {
-                in_range(size, *min, *max, shown, key).map(|size| *slot(target) = size)
-            })
-        }
-        (Shape::Time { min, max, slot }, written) => duration(written, accepts, *min..=*max)
-            .and_then(|(time, shown)| {
-                in_range(time, *min, *max, shown, key).map(|time| *slot(target) = time)
-            }),
-        (Shape::Choice(choices), DeValue::String(word)) => {
-            match choices.iter().find(|(known, _)| *known == word.as_ref()) {
-                Some((_, choose)) => {
-                    choose(target);
-                    Ok(())
-                }
-                None => Err(Cause::NotAChoice {
-                    found: word.to_string(),
-                    nearest: nearest(word, choices.iter().map(|(known, _)| *known)),
-                    accepts,
-                }),
-            }
-        }
-        (Shape::Text { set, .. }, DeValue::String(text)) => {
-            set(target, text, folder).map_err(|fault| unfit(key, text, fault, accepts))
-        }
         (Shape::List { clear, .. }, DeValue::Array(members)) => {
             clear(target);
-            return list(report, &path, key, (value.span(), members), target, right);
+            return list(report, &path, key, (span, members), target, right);
         }
-        (_, other) => Err(wrong_type(other, accepts)),
+        (Shape::Choices { words, clear }, DeValue::Array(members)) => {
+            clear(target);
+            count_members(report, &path, key, &span, members.len(), 1..=words.len());
+            for member in members.iter().take(words.len()) {
+                let outcome = choose(words, member.get_ref(), target);
+                place(report, &path, &member.span(), outcome, right);
+            }
+            return;
+        }
+        (Shape::Statuses { .. }, DeValue::Table(members)) => {
+            return statuses(report, &path, key, (span, members), target, right);
+        }
+        (_, found) => {
+            let folder = report.folder;
+            let written = report.source.text.get(span.clone()).unwrap_or_default();
+            single(key, found, written, folder, target)
+        }
     };
+    place(report, &path, &span, outcome, right);
+}
+
+/// Notes where a right value stands, or what is wrong with one.
+fn place(
+    report: &mut Report<'_>,
+    path: &str,
+    span: &Range<usize>,
+    outcome: Result<(), Cause>,
+    right: &mut Vec<Range<usize>>,
+) {
     match outcome {
-        Ok(()) => right.push(value.span()),
-        Err(cause) => report.add(&value.span(), path, cause),
+        Ok(()) => right.push(span.clone()),
+        Err(cause) => report.add(span, path.to_owned(), cause),
+    }
+}
+
+/// Checks a value that is no list and no table, and puts it in place; `written` is its text in the file.
+fn single<T>(
+    key: &'static Key<T>,
+    value: &DeValue<'_>,
+    written: &str,
+    folder: &Path,
+    target: &mut T,
+) -> Result<(), Cause> {
+    let accepts = key.shape.accepts();
+    let out_of_range = |accepts| Cause::OutOfRange {
+        found: written.to_owned(),
+        accepts,
+    };
+    match (&key.shape, value) {
+        (Shape::Flag(slot), DeValue::Boolean(on)) => *slot(target) = *on,
+        (Shape::Part(slot), DeValue::Integer(_) | DeValue::Float(_)) => {
+            *slot(target) = scalar::thousandths(value).ok_or_else(|| out_of_range(accepts))?;
+        }
+        (Shape::Count { min, max, slot }, DeValue::Integer(_)) => {
+            *slot(target) =
+                scalar::count(value, *min, *max).ok_or_else(|| out_of_range(accepts))?;
+        }
+        (Shape::Size { min, max, slot }, _) => {
+            *slot(target) = scalar::size(value, accepts, *min..=*max)?;
+        }
+        (Shape::PowerOfTwo { min, max, slot }, _) => {
+            *slot(target) = scalar::power_of_two(value, accepts, *min..=*max)?;
+        }
+        (Shape::Time { min, max, slot }, _) => {
+            *slot(target) = scalar::duration(value, accepts, *min..=*max)?;
+        }
+        (Shape::Lifetime(slot), DeValue::String(text)) if text.is_empty() => *slot(target) = None,
+        (Shape::Lifetime(slot), _) => *slot(target) = Some(scalar::lifetime(value, accepts)?),
+        (Shape::Choice(words), _) => choose(words, value, target)?,
+        (Shape::List { clear, .. }, DeValue::String(text)) if is_lone(&key.shape) => {
+            clear(target);
+            if !text.is_empty() {
+                add_text(key, text, folder, target, accepts)?;
+            }
+        }
+        (Shape::Text { .. }, DeValue::String(text)) => {
+            add_text(key, text, folder, target, accepts)?;
+        }
+        (_, other) => return Err(wrong_type(other, accepts)),
+    }
+    Ok(())
+}
+
+fn is_lone<T>(shape: &Shape<T>) -> bool {
+    matches!(shape, Shape::List { lone: true, .. })
+}
+
+/// Puts a text, or a member of a list of texts, in place.
+fn add_text<T>(
+    key: &'static Key<T>,
+    text: &str,
+    folder: &Path,
+    target: &mut T,
+    accepts: String,
+) -> Result<(), Cause> {
+    let set = match &key.shape {
+        Shape::Text { set, .. } | Shape::List { add: set, .. } => set,
+        _ => return Ok(()),
+    };
+    set(target, text, folder).map_err(|fault| Cause::Unfit {
+        found: (!key.secret && !fault.is_about_a_secret() && !has_user(text))
+            .then(|| text.to_owned()),
+        fault,
+        accepts,
+    })
+}
+
+/// Whether there is a URL with a user in the text, whose password is no business of a message's.
+fn has_user(text: &str) -> bool {
+    let after = text.split_once("://").map_or("", |(_, after)| after);
+    after.contains('@')
+}
+
+/// Puts a word in place.
+fn choose<T>(
+    words: &'static [shape::Word<T>],
+    value: &DeValue<'_>,
+    target: &mut T,
+) -> Result<(), Cause> {
+    let DeValue::String(word) = value else {
+        return Err(wrong_type(value, shape::one_of(words)));
+    };
+    match words.iter().find(|(known, _)| *known == word.as_ref()) {
+        Some((_, choose)) => {
+            choose(target);
+            Ok(())
+        }
+        None => Err(Cause::NotAChoice {
+            found: word.to_string(),
+            nearest: nearest(word, words.iter().map(|(known, _)| *known)),
+            accepts: shape::one_of(words),
+        }),
+    }
+}
+
+/// Checks how many members a list has.
+fn count_members<T>(
+    report: &mut Report<'_>,
+    path: &str,
+    key: &'static Key<T>,
+    span: &Range<usize>,
+    found: usize,
+    range: RangeInclusive<usize>,
+) {
+    if !range.contains(&found) {
+        let accepts = key.shape.accepts();
+        report.add(span, path.to_owned(), Cause::Members { found, accepts });
+    }
+}
+
+/// Checks lifetimes by status one by one.
+fn statuses<T>(
+    report: &mut Report<'_>,
+    path: &str,
+    key: &'static Key<T>,
+    (span, members): (Range<usize>, &DeTable<'_>),
+    target: &mut T,
+    right: &mut Vec<Range<usize>>,
+) {
+    let Shape::Statuses { max, clear, add } = &key.shape else {
+        return;
+    };
+    clear(target);
+    count_members(report, path, key, &span, members.len(), 0..=*max);
+    for (name, value) in members.iter().take(*max) {
+        let written = name.get_ref().as_ref();
+        match scalar::lifetime(value.get_ref(), shape::lifetimes()) {
+            Ok(ttl) => {
+                let outcome = add(target, written, ttl).map_err(|fault| Cause::Unfit {
+                    found: Some(written.to_owned()),
+                    fault,
+                    accepts: key.shape.accepts(),
+                });
+                place(report, path, &name.span(), outcome, right);
+            }
+            Err(cause) => report.add(&value.span(), path.to_owned(), cause),
+        }
     }
 }
 
@@ -215,39 +369,19 @@ fn list<T>(
     right: &mut Vec<Range<usize>>,
 ) {
     let Shape::List {
-        accepts,
-        min,
-        max,
-        add,
-        ..
+        accepts, min, max, ..
     } = &key.shape
     else {
         return;
     };
-    if !(*min..=*max).contains(&members.len()) {
-        let cause = Cause::Members {
-            found: members.len(),
-            accepts: key.shape.accepts(),
-        };
-        report.add(&span, path.to_owned(), cause);
-    }
+    count_members(report, path, key, &span, members.len(), *min..=*max);
     for member in members.iter().take(*max) {
         let outcome = match member.get_ref() {
-            DeValue::String(text) => add(target, text, report.folder)
-                .map_err(|fault| unfit(key, text, fault, (*accepts).to_owned())),
+            DeValue::String(text) => {
+                add_text(key, text, report.folder, target, (*accepts).to_owned())
+            }
             other => Err(wrong_type(other, (*accepts).to_owned())),
         };
-        match outcome {
-            Ok(()) => right.push(member.span()),
-            Err(cause) => report.add(&member.span(), path.to_owned(), cause),
-        }
-    }
-}
-
-fn unfit<T>(key: &Key<T>, text: &str, fault: Fault, accepts: String) -> Cause {
-    Cause::Unfit {
-        found: (!key.secret).then(|| text.to_owned()),
-        fault,
-        accepts,
+        place(report, path, &member.span(), outcome, right);
     }
 }

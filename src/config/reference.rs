@@ -6,7 +6,7 @@ use super::shape::Table;
 /// One key of the config.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// The table it is in: `server`.
+    /// The table it is in: `server`, or `site.rule` for one inside another.
     pub table: &'static str,
     /// How the table is written: `[server]`, or `[[pin]]` for one that can stand in the file many times.
     pub written: &'static str,
@@ -27,8 +27,11 @@ pub fn reference() -> Vec<Row> {
     append(&mut rows, &keys::SERVER);
     append(&mut rows, &keys::LIMITS);
     append(&mut rows, &keys::MEMORY);
+    append(&mut rows, &keys::DISK);
+    append(&mut rows, &keys::FILL);
     append(&mut rows, &keys::PIN);
     append(&mut rows, &keys::SITE);
+    append(&mut rows, &keys::RULE);
     rows
 }
 

@@ -3,6 +3,7 @@
 //! Reading, range checks, message texts and the check of the sample file all come from the rows; nothing about a key is said
 //! twice.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,18 +14,20 @@ use crate::units::ByteSize;
 /// A table of the config, filling a `T`.
 #[derive(Debug)]
 pub(super) struct Table<T: 'static> {
-    /// Its name in the file.
+    /// Its name in the file; that of a table inside another begins with the other's: `site.rule`.
     pub(super) name: &'static str,
     /// How it is written: `[name]` or `[[name]]`.
     pub(super) written: &'static str,
     /// Its keys, in the order that the sample shows them.
     pub(super) keys: &'static [Key<T>],
+    /// The tables inside it, by the last part of their names; they are read apart.
+    pub(super) inner: &'static [&'static str],
 }
 
 impl<T> Table<T> {
-    /// How the table is written, if it has a key of this name.
+    /// How the table is written, if it has a key of this name or a table inside.
     pub(super) fn written_if_has(&self, key: &str) -> Option<&'static str> {
-        let has = self.keys.iter().any(|row| row.name == key);
+        let has = self.keys.iter().any(|row| row.name == key) || self.inner.contains(&key);
         has.then_some(self.written)
     }
 }
@@ -44,6 +47,12 @@ pub(super) struct Key<T: 'static> {
     pub(super) shape: Shape<T>,
 }
 
+/// The longest lifetime of a stored response: a year.
+const LIFETIME_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// The lifetimes there are.
+pub(super) const LIFETIMES: RangeInclusive<Duration> = Duration::ZERO..=LIFETIME_MAX;
+
 /// Puts a text into a `T`; relative paths are below the folder.
 pub(super) type Setter<T> = fn(&mut T, &str, &Path) -> Result<(), Fault>;
 
@@ -53,6 +62,10 @@ pub(super) type Word<T> = (&'static str, fn(&mut T));
 /// The values that a key takes, and where they go.
 #[derive(Debug)]
 pub(super) enum Shape<T: 'static> {
+    /// `true` or `false`.
+    Flag(fn(&mut T) -> &mut bool),
+    /// A number from 0 to 1, kept in thousandths.
+    Part(fn(&mut T) -> &mut u32),
     /// A whole number.
     Count {
         /// The lowest.
@@ -71,6 +84,15 @@ pub(super) enum Shape<T: 'static> {
         /// Where it goes.
         slot: fn(&mut T) -> &mut ByteSize,
     },
+    /// A size with a unit that is a power of two.
+    PowerOfTwo {
+        /// The smallest.
+        min: ByteSize,
+        /// The largest.
+        max: ByteSize,
+        /// Where it goes.
+        slot: fn(&mut T) -> &mut ByteSize,
+    },
     /// A duration with a unit.
     Time {
         /// The shortest.
@@ -80,8 +102,26 @@ pub(super) enum Shape<T: 'static> {
         /// Where it goes.
         slot: fn(&mut T) -> &mut Duration,
     },
+    /// A duration in whole seconds as responses have them (RFC 9111 s1.2.2), or the empty text for none.
+    Lifetime(fn(&mut T) -> &mut Option<Duration>),
+    /// Lifetimes by status.
+    Statuses {
+        /// Most entries.
+        max: usize,
+        /// Removes all entries.
+        clear: fn(&mut T),
+        /// Checks the statuses and adds an entry.
+        add: fn(&mut T, &str, Duration) -> Result<(), Fault>,
+    },
     /// One of a few words.
     Choice(&'static [Word<T>]),
+    /// A list of words out of a few, at least one and at most as many as there are.
+    Choices {
+        /// The words.
+        words: &'static [Word<T>],
+        /// Empties the list, so that the file's members replace the default's.
+        clear: fn(&mut T),
+    },
     /// A text of a form of its own.
     Text {
         /// Describes the form.
@@ -93,6 +133,8 @@ pub(super) enum Shape<T: 'static> {
     List {
         /// Describes one member's form.
         accepts: &'static str,
+        /// Whether a text alone stands for a list of one, and the empty text for an empty list.
+        lone: bool,
         /// Fewest members.
         min: usize,
         /// Most members.
@@ -109,25 +151,56 @@ impl<T> Shape<T> {
     #[must_use]
     pub(super) fn accepts(&self) -> String {
         match self {
+            Self::Flag(_) => "true or false".to_owned(),
+            Self::Part(_) => {
+                "a number from 0.0 to 1.0 with at most 3 digits behind the point".to_owned()
+            }
             Self::Count { min, max, .. } => format!("a whole number from {min} to {max}"),
             Self::Size { min, max, .. } => format!("a size from \"{min}\" to \"{max}\""),
+            Self::PowerOfTwo { min, max, .. } => {
+                format!("a size from \"{min}\" to \"{max}\" that is a power of two")
+            }
             Self::Time { min, max, .. } => {
                 let (min, max) = (Written(*min), Written(*max));
                 format!("a duration from \"{min}\" to \"{max}\"")
             }
-            Self::Choice(choices) => match choices {
-                [] => String::new(),
-                [(only, _)] => format!("{only:?}"),
-                [init @ .., (last, _)] => {
-                    let init: Vec<String> =
-                        init.iter().map(|(word, _)| format!("{word:?}")).collect();
-                    format!("{} or {last:?}", init.join(", "))
-                }
-            },
+            Self::Lifetime(_) => format!("{}, or \"\" for none", lifetimes()),
+            Self::Statuses { max, .. } => format!(
+                "a table of at most {max} statuses from 400 to 599 or ranges of them with their lifetimes, such as \
+                 {{ \"404\" = \"10s\", \"500-599\" = \"1s\" }}"
+            ),
+            Self::Choice(choices) => one_of(choices),
+            Self::Choices { words, .. } => {
+                format!("a list of 1 to {}, each {}", words.len(), one_of(words))
+            }
             Self::Text { accepts, .. } => (*accepts).to_owned(),
+            Self::List {
+                accepts,
+                lone: true,
+                max,
+                ..
+            } => format!("{accepts}, or a list of at most {max} of them, or \"\" for none"),
             Self::List {
                 accepts, min, max, ..
             } => format!("a list of {min} to {max}, each {accepts}"),
+        }
+    }
+}
+
+/// Describes a lifetime, to follow "must be".
+pub(super) fn lifetimes() -> String {
+    let (min, max) = (Written(*LIFETIMES.start()), Written(*LIFETIMES.end()));
+    format!("a duration in whole seconds from \"{min}\" to \"{max}\"")
+}
+
+/// Describes the choice between words.
+pub(super) fn one_of<T>(words: &[Word<T>]) -> String {
+    match words {
+        [] => String::new(),
+        [(only, _)] => format!("{only:?}"),
+        [init @ .., (last, _)] => {
+            let init: Vec<String> = init.iter().map(|(word, _)| format!("{word:?}")).collect();
+            format!("{} or {last:?}", init.join(", "))
         }
     }
 }

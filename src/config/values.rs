@@ -1,5 +1,6 @@
 //! Texts of a form of their own: addresses, hosts, paths, field values, tokens. Each is checked here and nowhere else.
 
+use std::io::{ErrorKind, Read as _};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -15,6 +16,8 @@ const LABEL_BYTES_MAX: usize = 63;
 pub(super) const SOCKET_PATH_BYTES_MAX: usize = 107;
 /// Longest field value that a rule may add to each answer.
 pub(super) const FIELD_VALUE_BYTES_MAX: usize = 1024;
+/// How far certificates are looked for in a file: the system's bundle is a quarter of that.
+const CERTIFICATES_BYTES_MAX: u64 = 1 << 20;
 /// Shortest admin token: a guess must not be worth trying.
 pub(super) const TOKEN_BYTES_MIN: usize = 16;
 /// Longest admin token.
@@ -129,6 +132,49 @@ pub(super) fn root(text: &str, folder: &Path) -> Result<PathBuf, Fault> {
         Err(error) => error.to_string(),
     };
     Err(Fault::NotAFolder { path, reason })
+}
+
+/// Reads the disk store's folder; empty for none. It is made at start where it is missing, but not the folder around it:
+/// that one is missing when a volume isn't mounted.
+pub(super) fn store_folder(text: &str, folder: &Path) -> Result<PathBuf, Fault> {
+    if text.is_empty() {
+        return Ok(PathBuf::new());
+    }
+    let path = below(folder, text)?;
+    let unfit = |path: &Path, reason: String| Fault::NoStoreFolder {
+        path: path.to_path_buf(),
+        reason,
+    };
+    match std::fs::metadata(&path) {
+        Ok(found) if found.is_dir() => Ok(path),
+        Ok(_) => Err(unfit(&path, "a file is there".to_owned())),
+        Err(error) if error.kind() == ErrorKind::NotFound => match path.parent() {
+            Some(parent) if !parent.is_dir() => Err(unfit(
+                &path,
+                format!("the folder {parent:?} isn't there; make it first"),
+            )),
+            _ => Ok(path),
+        },
+        Err(error) => Err(unfit(&path, error.to_string())),
+    }
+}
+
+/// Reads the path of a file of PEM certificates; empty for none.
+pub(super) fn certificates(text: &str, folder: &Path) -> Result<Option<PathBuf>, Fault> {
+    const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let path = below(folder, text)?;
+    let mut pem = Vec::new();
+    let read = std::fs::File::open(&path)
+        .and_then(|file| file.take(CERTIFICATES_BYTES_MAX).read_to_end(&mut pem));
+    let reason = match read {
+        Ok(_) if memchr::memmem::find(&pem, BEGIN.as_bytes()).is_some() => return Ok(Some(path)),
+        Ok(_) => format!("nothing in it starts with {BEGIN}"),
+        Err(error) => error.to_string(),
+    };
+    Err(Fault::NoCertificates { path, reason })
 }
 
 /// Reads a pin's path: a file, a folder or a glob. Whether files are there is for the start to find out: a missing

@@ -42,10 +42,9 @@ impl Bench {
             sites: vec![(
                 SiteId(3),
                 SiteRule {
-                    hosts: Vec::new(),
-                    root: folder.path().to_owned(),
-                    cache_control: String::new(),
+                    root: Some(folder.path().to_owned()),
                     line: 1,
+                    ..SiteRule::default()
                 },
             )],
             loader: Arc::clone(board.loader()),

@@ -7,7 +7,7 @@
 //!
 //! Threads: any that may block. No lock is held during a system call.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 #[expect(
     clippy::disallowed_types,
     reason = "taken when a worker's own table has no answer, never for a hit"
@@ -71,7 +71,8 @@ pub struct Files {
 #[derive(Debug)]
 #[expect(clippy::disallowed_types, reason = "see the import")]
 struct Root {
-    path: PathBuf,
+    /// None: the site has no local files.
+    path: Option<PathBuf>,
     cache_control: String,
     folder: Mutex<Option<OpenRoot>>,
 }
@@ -190,7 +191,8 @@ impl Files {
         now: MonoNanos,
     ) -> Result<Arc<Entry>, Refusal> {
         let root = self.roots.get(&key.0).ok_or(Refusal::Unavailable)?;
-        let folder = root.open().ok_or(Refusal::Unavailable)?;
+        let path = root.path.as_deref().ok_or(Refusal::Missing)?;
+        let folder = root.open(path).ok_or(Refusal::Unavailable)?;
         let spot = Spot {
             root,
             folder: &folder,
@@ -272,14 +274,14 @@ impl Files {
 
 impl Root {
     /// The folder that has the root's name now.
-    fn open(&self) -> Option<Arc<RootFolder>> {
-        let identity = folder_stamp(&self.path)?.identity;
+    fn open(&self, path: &Path) -> Option<Arc<RootFolder>> {
+        let identity = folder_stamp(path)?.identity;
         if let Some(open) = &*lock(&self.folder)
             && open.identity == identity
         {
             return Some(Arc::clone(&open.folder));
         }
-        let folder = Arc::new(RootFolder::open(&self.path).ok()?);
+        let folder = Arc::new(RootFolder::open(path).ok()?);
         *lock(&self.folder) = Some(OpenRoot {
             identity,
             folder: Arc::clone(&folder),

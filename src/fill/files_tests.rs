@@ -27,10 +27,10 @@ impl Bench {
         let signals = BreakSignals::of_this_thread().unwrap();
         let loader = Loader::new(Guards::new(signals.owner()));
         let rule = SiteRule {
-            hosts: Vec::new(),
-            root,
+            root: Some(root),
             cache_control: "no-cache".to_owned(),
             line: 1,
+            ..SiteRule::default()
         };
         let budgets = Budgets {
             memory: Budget::new(0),
@@ -103,6 +103,17 @@ fn paths_lead_to_files_and_folders_to_their_index() {
     assert!(matches!(bench.resolve("/index.html/"), Outcome::Missing));
     let other = bench.files.resolve(SiteId(7), b"/", bench.now);
     assert!(matches!(other, Resolved::Answer(Outcome::Unavailable, _)));
+}
+
+#[test]
+fn site_without_a_root_has_no_files() {
+    let mut bench = Bench::new(100);
+    let loader = Arc::clone(&bench.files.loader);
+    let budgets = bench.files.budgets.clone();
+    bench.files = Files::new([(SITE, SiteRule::default())], loader, budgets);
+    for path in ["/", "/a", "*"] {
+        assert!(matches!(bench.resolve(path), Outcome::Missing), "{path}");
+    }
 }
 
 #[test]

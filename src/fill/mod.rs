@@ -4,6 +4,7 @@
 pub mod desk;
 pub mod files;
 pub mod pins;
+pub mod settings;
 mod siblings;
 mod table;
 pub mod warm;

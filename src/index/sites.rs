@@ -1,16 +1,23 @@
-//! Sites: which host names map to which root.
+//! Sites: which host names map to which root and origin.
 
 use std::path::PathBuf;
 
+use crate::policy::origin_rule::OriginRule;
+use crate::policy::settings::CacheRule;
 use crate::units::SiteId;
 
 /// One `[[site]]` of the config.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SiteRule {
     /// Host names in lower case without port; empty: the default site.
     pub hosts: Vec<String>,
-    /// The folder of local files.
-    pub root: PathBuf,
+    /// The folder of local files; none: it has none.
+    pub root: Option<PathBuf>,
+    /// Where that comes from which is no local file; none: nowhere.
+    pub origin: Option<OriginRule>,
+    /// How the origin's responses are cached, in the order of the file, no path twice. Where no rule is for a path,
+    /// [`CacheRule::default`] holds.
+    pub rules: Vec<CacheRule>,
     /// The Cache-Control field's value for its files; empty sends none.
     pub cache_control: String,
     /// The line of the config that the site starts on, 1-based, for messages.

@@ -7,6 +7,7 @@ pub mod freshness;
 pub mod groups;
 pub mod invalidation;
 pub mod key;
+pub mod origin_rule;
 pub mod request;
 pub mod reuse;
 pub mod rule;

@@ -153,9 +153,9 @@ impl Bench {
     fn in_phase(phase: &str) -> Self {
         let sites = SiteTable::new(&[SiteRule {
             hosts: vec!["site.test".to_owned()],
-            root: "/nowhere".into(),
-            cache_control: String::new(),
+            root: Some("/nowhere".into()),
             line: 1,
+            ..SiteRule::default()
         }]);
         let pins = Arc::new(ArcSwap::from_pointee(PinIndex::default()));
         let mut bench = Self {

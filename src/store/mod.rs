@@ -5,5 +5,6 @@ pub mod budget;
 pub mod guards;
 pub mod object;
 pub mod pinned;
+pub mod tiers;
 
 pub use object::{Held, Object};

@@ -54,9 +54,79 @@ fn check_keys_prints_the_table_of_keys() {
     let output = hotplate(&["check", "--keys"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let said = text(&output.stdout);
-    for words in ["[server]", "[[site]]", "default \"16KiB\"", "must be set"] {
+    for words in [
+        "[server]",
+        "[[site]]",
+        "[disk]",
+        "[fill]",
+        "[[site.rule]]",
+        "default \"16KiB\"",
+        "a duration in whole seconds from \"0s\" to \"8760h\", or \"\" for none; default \"\"",
+        "must be set",
+    ] {
         assert!(said.contains(words), "{words}\n{said}");
     }
+}
+
+#[test]
+fn check_of_a_site_before_an_origin_is_fine() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = written(
+        &folder,
+        "[disk]\npath = \"store\"\n[[site]]\norigin = [\"http://127.0.0.1:8000\", \"https://b/base\"]\n\
+         [[site.rule]]\npath = \"/images/\"\ndefault_ttl = \"10m\"\nnegative_ttl = { 404 = \"10s\" }\n",
+    );
+    let output = hotplate(&["check", "--config", &file]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(text(&output.stdout), "ok: 0 pins, 1 site\n");
+    assert!(
+        !folder.path().join("store").exists(),
+        "check makes no folder"
+    );
+}
+
+#[test]
+fn check_names_every_mistake_of_a_site_before_an_origin() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = written(
+        &folder,
+        "[memory]\nsize = \"1MiB\"\nmax_object = \"2MiB\"\n[[site]]\norigin = \"media:8000\"\nconect_timeout = \"5s\"\n\
+         [[site.rule]]\npath = \"/a\"\nmin_ttl = \"2s\"\nmax_ttl = \"1s\"\nheuristic_factor = 10\n\
+         [[site.rule]]\npath = \"/a\"\ntiers = [\"disk\"]\n",
+    );
+    let output = hotplate(&["check", "--config", &file]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let said = text(&output.stderr);
+    for line in [
+        "3:14: memory.max_object: larger than the whole store; must be at most size, which is \"1MiB\"",
+        "5:10: site.origin: \"media:8000\": it starts with neither http:// nor https://; must be an http or https URL",
+        "6:1: site.conect_timeout: unknown key; did you mean \"connect_timeout\"?",
+        "9:11: site.rule.min_ttl: longer than max_ttl",
+        "11:20: site.rule.heuristic_factor: 10 is out of range, must be a number from 0.0 to 1.0",
+        "13:8: site.rule.path: the [[site.rule]] of line 7 is for /a of this site already",
+        "14:10: site.rule.tiers: nothing would be stored: disk.path is not set",
+    ] {
+        let line = format!("{file}:{line}");
+        assert!(said.contains(&line), "{line}\n{said}");
+    }
+    assert!(
+        said.contains("hotplate: 7 mistakes in the config"),
+        "{said}"
+    );
+}
+
+#[test]
+fn password_of_an_origin_is_never_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = written(&folder, "[[site]]\norigin = \"http://user:hunter2@a\"\n");
+    let output = hotplate(&["check", "--config", &file]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("2:10: site.origin: a user or a password has no place in it"),
+        "{said}"
+    );
+    assert!(!said.contains("hunter2"), "{said}");
 }
 
 #[test]

@@ -80,10 +80,9 @@ impl World {
         let (postbox, inbox) = Inbox::new().unwrap();
         let (sender, orders) = tokio::sync::mpsc::channel(64);
         let sites = SiteTable::new(&[SiteRule {
-            hosts: Vec::new(),
-            root: fixture.folder.path().to_owned(),
-            cache_control: String::new(),
+            root: Some(fixture.folder.path().to_owned()),
             line: 1,
+            ..SiteRule::default()
         }]);
         let stats = Arc::new(WorkerStats::new());
         let worker = Worker::new(Parts {

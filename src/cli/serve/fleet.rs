@@ -108,7 +108,7 @@ impl Fleet {
         let pins = PinBoard::start(BoardSettings {
             rules: settings.pins.clone(),
             budgets: Budgets {
-                memory: Budget::new(settings.memory.0),
+                memory: Budget::new(settings.memory.size.0),
                 descriptors: Budget::new(shares.pins_max),
             },
             index: Arc::clone(&index),
@@ -198,7 +198,9 @@ impl Fleet {
                 self.settings.admin.format != new.admin.format,
                 "server.format",
             ),
-            (self.settings.memory != new.memory, "memory.size"),
+            (self.settings.memory != new.memory, "[memory]"),
+            (self.settings.disk != new.disk, "[disk]"),
+            (self.settings.fill != new.fill, "[fill]"),
         ]
         .into_iter()
         .filter_map(|(changed, what)| changed.then_some(what))

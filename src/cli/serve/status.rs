@@ -28,10 +28,15 @@ pub(super) fn describe(fleet: &Fleet) -> String {
         } else {
             site.hosts.join(", ")
         };
-        push(
-            &mut text,
-            &format!("  root    {} for {hosts}", site.root.display()),
-        );
+        if let Some(root) = &site.root {
+            let line = format!("  root    {} for {hosts}", root.display());
+            push(&mut text, &line);
+        }
+        if let Some(origin) = &site.origin {
+            let urls: Vec<String> = origin.urls.iter().map(ToString::to_string).collect();
+            let line = format!("  origin  {} for {hosts}", urls.join(", "));
+            push(&mut text, &line);
+        }
     }
     for warning in &report.warnings {
         push(&mut text, &format!("  warning {warning}"));

@@ -1,15 +1,12 @@
-//! The keys of `[limits]` and `[memory]`.
+//! The keys of `[limits]`.
 
 use std::time::Duration;
 
 use super::super::Settings;
 use super::super::shape::{Key, Shape, Table};
-use super::key;
+use super::{TIMEOUT_MAX, TIMEOUT_MIN, key};
 use crate::http::head::FIELDS_MAX;
 use crate::units::ByteSize;
-
-const TIMEOUT_MIN: Duration = Duration::from_millis(100);
-const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
 
 /// `[limits]`
 pub(in crate::config) static LIMITS: Table<Settings> = Table {
@@ -85,6 +82,7 @@ pub(in crate::config) static LIMITS: Table<Settings> = Table {
             },
         ),
     ],
+    inner: &[],
 };
 
 const fn timeout(
@@ -100,19 +98,3 @@ const fn timeout(
     };
     key(name, default, help, shape)
 }
-
-/// `[memory]`
-pub(in crate::config) static MEMORY: Table<Settings> = Table {
-    name: "memory",
-    written: "[memory]",
-    keys: &[key(
-        "size",
-        r#""512MiB""#,
-        "Most bytes that pins with hold = \"memory\" may copy; \"0\" allows no copies.",
-        Shape::Size {
-            min: ByteSize(0),
-            max: ByteSize::mib(16 << 20),
-            slot: |settings| &mut settings.memory,
-        },
-    )],
-};

@@ -1,16 +1,24 @@
 //! The table of keys: every table and key of the config with its default, its range and its help.
 
+mod fill;
 mod limits;
 mod pin;
+mod rule;
 mod server;
 mod site;
+mod stores;
+
+use std::time::Duration;
 
 use super::shape::{Key, Shape};
 
-pub(super) use limits::{LIMITS, MEMORY};
+pub(super) use fill::FILL;
+pub(super) use limits::LIMITS;
 pub(super) use pin::PIN;
+pub(super) use rule::RULE;
 pub(super) use server::SERVER;
-pub(super) use site::SITE;
+pub(super) use site::{ORIGIN_KEYS, SITE};
+pub(super) use stores::{DISK, MEMORY};
 
 /// Most `[[pin]]` tables.
 pub(super) const PINS_MAX: usize = 65_536;
@@ -18,24 +26,49 @@ pub(super) const PINS_MAX: usize = 65_536;
 pub(super) const SITES_MAX: usize = 4096;
 const _: () = assert!(SITES_MAX <= u16::MAX as usize);
 
+/// Most `[[site.rule]]` tables of one site.
+pub(super) const RULES_MAX: usize = 256;
+
+const TIMEOUT_MIN: Duration = Duration::from_millis(100);
+const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
+
 /// Most hosts of one table.
 const HOSTS_MAX: usize = 1024;
 const HOST_FORM: &str = "a host name or an IP literal without port, such as \"media.example.com\"";
 const FIELD_FORM: &str = "a field value, such as \"public, max-age=3600\", or \"\" to send none";
 
-/// The names of all tables.
-pub(super) fn tables() -> [&'static str; 5] {
-    [SERVER.name, LIMITS.name, MEMORY.name, PIN.name, SITE.name]
+/// The names of all tables that are in no other.
+pub(super) fn tables() -> [&'static str; 7] {
+    [
+        SERVER.name,
+        LIMITS.name,
+        MEMORY.name,
+        DISK.name,
+        FILL.name,
+        PIN.name,
+        SITE.name,
+    ]
 }
 
-/// How the table is written that has a key of this name.
-pub(super) fn table_of(key: &str) -> Option<&'static str> {
-    SERVER
-        .written_if_has(key)
-        .or_else(|| LIMITS.written_if_has(key))
-        .or_else(|| MEMORY.written_if_has(key))
-        .or_else(|| PIN.written_if_has(key))
-        .or_else(|| SITE.written_if_has(key))
+/// How the table is written that has a key of this name, or that has a table of this name inside; where several have, one
+/// that is in `from` or around it goes first.
+pub(super) fn table_of(key: &str, from: &str) -> Option<&'static str> {
+    let family = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
+    let all = [
+        (SERVER.name, SERVER.written_if_has(key)),
+        (LIMITS.name, LIMITS.written_if_has(key)),
+        (MEMORY.name, MEMORY.written_if_has(key)),
+        (DISK.name, DISK.written_if_has(key)),
+        (FILL.name, FILL.written_if_has(key)),
+        (PIN.name, PIN.written_if_has(key)),
+        (SITE.name, SITE.written_if_has(key)),
+        (RULE.name, RULE.written_if_has(key)),
+    ];
+    let near = all
+        .iter()
+        .filter(|(name, _)| family(name) == family(from))
+        .find_map(|(_, written)| *written);
+    near.or_else(|| all.iter().find_map(|(_, written)| *written))
 }
 
 /// The keys whose values must not be repeated; only `[server]` has any.

@@ -38,6 +38,7 @@ pub(in crate::config) static PIN: Table<PinRule> = Table {
             "Hosts that the pin is for; none: every host.",
             Shape::List {
                 accepts: HOST_FORM,
+                lone: false,
                 min: 0,
                 max: HOSTS_MAX,
                 clear: |pin| pin.hosts.clear(),
@@ -91,4 +92,5 @@ pub(in crate::config) static PIN: Table<PinRule> = Table {
             },
         ),
     ],
+    inner: &[],
 };

@@ -21,6 +21,7 @@ pub(in crate::config) static SERVER: Table<Settings> = Table {
             "Where cleartext HTTP/1.1 is listened for.",
             Shape::List {
                 accepts: "an IP address with a port, such as \"0.0.0.0:8080\" or \"[::]:8080\"",
+                lone: false,
                 min: 1,
                 max: LISTENERS_MAX,
                 clear: |settings| settings.server.listen.clear(),
@@ -107,4 +108,5 @@ pub(in crate::config) static SERVER: Table<Settings> = Table {
             ]),
         ),
     ],
+    inner: &[],
 };

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::super::source::Position;
 use super::super::{Cause, Mistake, load, parse};
 use super::mistakes;
+use super::sample::uncommented;
 
 #[test]
 fn syntax_errors_have_places_and_do_not_hide_other_mistakes() {
@@ -134,22 +135,55 @@ fn control_characters_of_the_file_do_not_reach_the_terminal() {
     }
 }
 
+/// Values that some key takes, and some that none does.
+#[rustfmt::skip]
+const VALUES: [&str; 27] = [
+    "0", "1", "-1", "9223372036854775807", "0.5", "nan", "-inf", "true", "false", "2026-11-20", "\"\"", "\"0\"", "\"1s\"",
+    "\"8760h\"", "\"64KiB\"", "\"1GiB\"", "\"/\"", "\"*\"", "\"http://a\"", "\"https://u:p@[::1]:1/x\"", "[]", "[\"disk\"]",
+    "[\"http://a\", \"http://a\"]", "[1]", "{}", "{ 404 = \"1s\", \"400-499\" = \"2s\" }", "{ 404 = {} }",
+];
+
+/// Holds that the text is read, or that each mistake in it has its place and its words.
+fn assert_reported(text: &str) -> Result<(), TestCaseError> {
+    let lines = text.lines().count() + 1;
+    if let Err(list) = parse(text, Path::new("config/hotplate.toml")) {
+        prop_assert!(!list.is_empty());
+        for mistake in list {
+            prop_assert!(
+                mistake
+                    .at
+                    .is_none_or(|at| at.line <= lines && at.column >= 1)
+            );
+            prop_assert!(!mistake.cause.to_string().is_empty());
+        }
+    }
+    Ok(())
+}
+
 proptest! {
     #[test]
-    fn damaged_sample_is_read_without_a_panic(cuts in prop::collection::vec((0_usize..5_000, 0_usize..40), 1..4), noise in "[\\[\\]\"'=,.#\\n\u{e9}a0-9{}]{0,6}") {
+    fn damaged_sample_is_read_without_a_panic(cuts in prop::collection::vec((0_usize..20_000, 0_usize..40), 1..4), noise in "[\\[\\]\"'=,.#\\n\u{e9}a0-9{}]{0,6}") {
         let mut text = include_str!("../../../config/hotplate.toml").replace("# ", "");
         for (start, length) in cuts {
+            let start = start % text.len();
             let near = |at: usize| (at..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
             let (start, end) = (near(start), near(start + length));
             text.replace_range(start..end, &noise);
         }
-        let lines = text.lines().count() + 1;
-        if let Err(list) = parse(&text, Path::new("config/hotplate.toml")) {
-            prop_assert!(!list.is_empty());
-            for mistake in list {
-                prop_assert!(mistake.at.is_none_or(|at| at.line <= lines && at.column >= 1));
-                prop_assert!(!mistake.to_string().is_empty());
+        assert_reported(&text)?;
+    }
+
+    #[test]
+    fn sample_with_values_exchanged_is_read_without_a_panic(changes in prop::collection::vec((0_usize..200, 0..VALUES.len()), 1..12)) {
+        let text = uncommented();
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        for (line, value) in changes {
+            let count = lines.len();
+            let line = &mut lines[line % count];
+            if let Some((name, _)) = line.clone().split_once(" = ") {
+                *line = format!("{name} = {}", VALUES[value]);
             }
         }
+        assert_reported(&lines.join("\n"))?;
     }
 }

@@ -1,17 +1,21 @@
 //! Whole config texts: what they become, and what is said about them.
 
 mod broken;
+mod cache;
 mod sample;
 mod single;
 
 use super::*;
 use crate::store::pinned::{Hold, OnChange};
+use crate::units::ByteSize;
 
-/// Parses `text` as a file in a fresh folder that has a folder `www` and a file `a.wav`.
+/// Parses `text` as a file in a fresh folder that has a folder `www`, a file `a.wav` and certificates `ca.pem`.
 fn parsed(text: &str) -> (tempfile::TempDir, Result<Settings, Mistakes>) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("www")).unwrap();
     std::fs::write(folder.path().join("a.wav"), b"RIFF").unwrap();
+    let pem = "# roots\n-----BEGIN CERTIFICATE-----\n";
+    std::fs::write(folder.path().join("ca.pem"), pem).unwrap();
     let settings = parse(text, &folder.path().join("hotplate.toml"));
     (folder, settings)
 }
@@ -48,24 +52,28 @@ fn empty_text_is_the_defaults() {
 fn default_of_each_key_is_what_the_table_says() {
     for row in reference::reference() {
         let Some(default) = row.default else { continue };
-        let set = format!("{}\n{} = {default}\n", row.written, row.name);
-        let needed = match row.table {
-            "pin" => "path = 'a.wav'\nurl = '/a'\n",
-            "site" => "root = 'www'\n",
-            _ => "",
+        let (around, needed) = match (row.table, row.name) {
+            ("pin", _) => ("", "path = 'a.wav'\nurl = '/a'\n"),
+            ("disk", "size" | "max_object" | "block") => ("", "path = ''\n"),
+            ("site", "origin") => ("", "root = 'www'\n"),
+            ("site", _) => ("", "origin = 'http://a'\n"),
+            ("site.rule", _) => ("[[site]]\norigin = 'http://a'\n", "path = '/'\n"),
+            _ => ("", ""),
         };
+        let header = format!("{around}{}\n", row.written);
+        let set = format!("{header}{} = {default}\n", row.name);
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("www")).unwrap();
         let file = folder.path().join("hotplate.toml");
         let with = parse(&format!("{set}{needed}"), &file);
-        let without = parse(&format!("{}\n{needed}", row.written), &file);
+        let without = parse(&format!("{header}{needed}"), &file);
         assert!(with.is_ok(), "{}.{}: {with:?}", row.table, row.name);
         assert_eq!(with, without, "{}.{}", row.table, row.name);
     }
 }
 
 #[test]
-fn every_key_lands_in_its_setting() {
+fn every_key_apart_from_the_caches_lands_in_its_setting() {
     let (folder, settings) = parsed(
         r#"
 [server]
@@ -85,8 +93,6 @@ head_timeout = "1s"
 idle_timeout = "2s"
 send_timeout = "3s"
 drain_timeout = "0s"
-[memory]
-size = "1MiB"
 [[pin]]
 path = "a.wav"
 url = "/p/./a%2db.wav"
@@ -126,7 +132,6 @@ cache_control = "public"
             access_log: crate::admin::settings::AccessLogTarget::File(folder.join("access.log")),
             format: crate::admin::settings::AccessLogFormat::Json,
         },
-        memory: ByteSize::mib(1),
         pins: vec![PinRule {
             path: folder.join("a.wav"),
             url: "/p/a-b.wav".to_owned(),
@@ -135,14 +140,15 @@ cache_control = "public"
             on_change: OnChange::Keep,
             cache_control: "no-cache".to_owned(),
             content_type: "audio/x-wav".to_owned(),
-            line: 21,
+            line: 19,
         }],
         sites: vec![SiteRule {
-            hosts: Vec::new(),
-            root: folder.join("www"),
+            root: Some(folder.join("www")),
             cache_control: "public".to_owned(),
-            line: 29,
+            line: 27,
+            ..SiteRule::default()
         }],
+        ..Settings::default()
     };
     assert_eq!(settings, expected);
 }
@@ -165,7 +171,7 @@ url = "prompts"
 cache_control = "a\r\nb"
 [[site]]
 root = "nowhere"
-[disk]
+[disc]
 path = "/var/cache"
 "#,
     );
@@ -185,7 +191,7 @@ path = "/var/cache"
         (12, "pin.url"),
         (13, "pin.cache_control"),
         (15, "site.root"),
-        (16, "disk"),
+        (16, "disc"),
     ];
     assert_eq!(lines, expected, "{found:#?}");
 }

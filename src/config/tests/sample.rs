@@ -1,34 +1,70 @@
 //! The sample, `config/hotplate.toml`: right, complete, and in step with the table of keys.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::super::{load, reference};
+use super::super::{load, parse, reference};
+use crate::policy::settings::CacheRule;
 use crate::store::pinned::Hold;
+
+fn file() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("config/hotplate.toml")
+}
+
+/// The sample with every key and table that stands in a comment.
+pub(super) fn uncommented() -> String {
+    let text = std::fs::read_to_string(file()).unwrap();
+    let lines = text.lines().map(|line| match line.strip_prefix("# ") {
+        Some(rest) if is_toml(rest) => rest,
+        _ => line,
+    });
+    lines.flat_map(|line| [line, "\n"]).collect()
+}
+
+/// Whether a comment's text is a table's header or a key with its value, not prose.
+fn is_toml(text: &str) -> bool {
+    let name = text.split(" = ").next().unwrap_or_default();
+    let is_key = name.len() < text.len()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    is_key || text.starts_with('[')
+}
+
+/// The lines of each table that is written as `header`, in a comment or not.
+fn sections<'t>(text: &'t str, header: &str) -> Vec<Vec<&'t str>> {
+    let bare = |line: &'t str| line.strip_prefix("# ").unwrap_or(line);
+    let mut found: Vec<Vec<&str>> = Vec::new();
+    let mut is_inside = false;
+    for line in text.lines() {
+        if bare(line).starts_with('[') {
+            is_inside = bare(line) == header;
+            if is_inside {
+                found.push(Vec::new());
+            }
+        } else if is_inside && let Some(section) = found.last_mut() {
+            section.push(line);
+        }
+    }
+    found
+}
 
 #[test]
 fn sample_file_is_right_and_shows_every_key() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/hotplate.toml");
-    let settings = load(&file).unwrap();
+    let settings = load(file()).unwrap();
     let holds: Vec<Hold> = settings.pins.iter().map(|pin| pin.hold).collect();
     for hold in [Hold::File, Hold::Mmap, Hold::Memory] {
         assert!(holds.contains(&hold), "{hold:?}");
     }
-    let text = std::fs::read_to_string(&file).unwrap();
+    let text = std::fs::read_to_string(file()).unwrap();
     for row in reference::reference() {
-        let section = text.split(&format!("\n{}\n", row.written)).nth(1);
-        let section = section.unwrap_or_else(|| panic!("{} is not shown", row.written));
-        let end = section.find("\n[").map_or(section.len(), |at| at + 1);
-        let mut lines = section[..end].lines();
-        let commented = row
-            .default
-            .map(|default| format!("# {} = {default}", row.name));
+        let sections = sections(&text, row.written);
+        assert!(!sections.is_empty(), "{} is not shown", row.written);
+        let commented = format!("# {} = {}", row.name, row.default.unwrap_or_default());
         let set = format!("{} = ", row.name);
-        let shown = lines.any(|line| {
-            line.starts_with(&set)
-                || commented
-                    .as_ref()
-                    .is_some_and(|shown| line.starts_with(shown))
-        });
+        let shown = sections
+            .iter()
+            .flatten()
+            .any(|line| line.starts_with(&commented) || line.starts_with(&set));
         assert!(
             shown,
             "{}.{} is not shown with its default",
@@ -38,9 +74,24 @@ fn sample_file_is_right_and_shows_every_key() {
 }
 
 #[test]
+fn sample_without_its_comments_is_right_and_says_the_same() {
+    let shown = load(file()).unwrap();
+    let mut all = parse(&uncommented(), &file()).unwrap();
+    let example = all.sites.pop().unwrap();
+    assert_eq!(all, shown);
+    let origin = example.origin.unwrap();
+    assert_eq!(origin.urls[0].to_string(), "http://127.0.0.1:8000");
+    assert_eq!((origin.connections, origin.verify_peer), (256, true));
+    let rule = CacheRule {
+        path: b"/images/"[..].into(),
+        ..CacheRule::default()
+    };
+    assert_eq!(example.rules, [rule]);
+}
+
+#[test]
 fn sample_pins_find_their_files() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/hotplate.toml");
-    for pin in load(&file).unwrap().pins {
+    for pin in load(file()).unwrap().pins {
         let fixed = pin
             .path
             .ancestors()

@@ -44,7 +44,6 @@ const WRONG_VALUES: &[(&str, usize, &str, &str)] = &[
     ("[[pin]]\npath = 'a.wav'\nurl = '/a'\nhold = 'mapped'", 4, "pin.hold", "\"file\", \"mmap\" or \"memory\""),
     ("[[pin]]\npath = 'a.wav'\nurl = '/a'\non_change = 'swop'", 4, "pin.on_change", "did you mean \"swap\"?"),
     ("[[pin]]\npath = 'a.wav'\nurl = '/a'\ncontent_type = 'wav'", 4, "pin.content_type", "media type"),
-    ("[[site]]\ncache_control = ''", 1, "site.root", "missing"),
     ("[[site]]\nroot = 'a.wav'", 2, "site.root", "a file is there"),
     ("[[site]]\nroot = 'missing'", 2, "site.root", "No such file or directory"),
 ];
@@ -66,8 +65,8 @@ const UNKNOWN_KEYS: &[(&str, usize, &str, &str)] = &[
     ("[server]\nhold = 'file'", 2, "server.hold", "it belongs to [[pin]]"),
     ("[servr]\n", 1, "servr", "did you mean \"server\"?"),
     ("[[pins]]\n", 1, "pins", "did you mean \"pin\"?"),
-    ("[memory]\nquota = '1B'", 2, "memory.quota", "valid here: size"),
-    ("[zzzzzzzz]\n", 1, "zzzzzzzz", "valid here: server, limits, memory, pin, site"),
+    ("[memory]\nquota = '1B'", 2, "memory.quota", "valid here: size, max_object"),
+    ("[zzzzzzzz]\n", 1, "zzzzzzzz", "valid here: server, limits, memory, disk, fill, pin, site"),
 ];
 
 #[test]

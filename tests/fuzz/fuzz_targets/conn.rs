@@ -112,9 +112,9 @@ fn index() -> PinIndex {
 fn sites() -> SiteTable {
     SiteTable::new(&[SiteRule {
         hosts: vec!["s".to_owned()],
-        root: "/nowhere".into(),
-        cache_control: String::new(),
+        root: Some("/nowhere".into()),
         line: 1,
+        ..SiteRule::default()
     }])
 }
 

@@ -3,16 +3,20 @@
 //! Overlapping globs are none of them: the first pin of a URL in the file wins. Two literal files under one URL are one,
 //! because the second could never be served.
 
+pub(super) mod origins;
+pub(super) mod rules;
+pub(super) mod stores;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
 
 use super::contradiction::Contradiction;
+use super::draft::ReadSite;
 use super::mistake::Cause;
 use super::read::{Places, Report};
 use super::{Settings, url, values};
 use crate::admin::settings::AdminAddress;
-use crate::index::sites::SiteRule;
 use crate::store::pinned::PinRule;
 
 /// `[server]`: listeners among themselves, and the admin address beside them.
@@ -116,10 +120,11 @@ fn means_many(path: &Path) -> bool {
 }
 
 /// The `[[site]]` tables: hosts and the default claimed once.
-pub(super) fn sites(report: &mut Report<'_>, sites: &[(SiteRule, Places)]) {
+pub(super) fn sites(report: &mut Report<'_>, sites: &[ReadSite]) {
     let mut default_line = None;
     let mut lines: HashMap<&str, usize> = HashMap::new();
-    for (site, places) in sites {
+    for ReadSite { draft, places, .. } in sites {
+        let site = &draft.site;
         if site.hosts.is_empty() && !places.is_wrong("hosts") {
             match default_line {
                 Some(line) => {
@@ -169,6 +174,11 @@ pub(super) fn every_host(
     hosts.clear();
 }
 
-fn add(report: &mut Report<'_>, place: &std::ops::Range<usize>, key: &str, found: Contradiction) {
-    report.add(place, key.to_owned(), Cause::Contradiction(found));
+fn add(
+    report: &mut Report<'_>,
+    place: &std::ops::Range<usize>,
+    key: &str,
+    found: impl Into<Contradiction>,
+) {
+    report.add(place, key.to_owned(), Cause::Contradiction(found.into()));
 }
