@@ -81,3 +81,16 @@ pub struct WorkerId(pub u16);
 /// A `[[site]]`'s number in the order of the config file, 0-based.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SiteId(pub u16);
+
+/// A worker's number for something that it waits for, unique within the worker while it waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ticket(pub u64);
+
+/// Whom to tell of what is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Waiter {
+    /// The worker.
+    pub worker: WorkerId,
+    /// What it knows the wait by.
+    pub ticket: Ticket,
+}

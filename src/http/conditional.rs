@@ -19,10 +19,12 @@ const STRONG_AFTER_SECONDS: u64 = 60;
 /// The validators of the representation that would be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validators<'a> {
-    /// The entity-tag, with its quotes; strong.
+    /// The entity-tag, with its quotes; empty where there is none.
     pub etag: &'a [u8],
-    /// The Last-Modified date.
-    pub last_modified: UnixSeconds,
+    /// The Last-Modified date, where there is one.
+    pub last_modified: Option<UnixSeconds>,
+    /// What If-Modified-Since is held against where there is none: the response's Date (RFC 9111 s4.3.2).
+    pub date: UnixSeconds,
 }
 
 /// What the preconditions say.
@@ -62,7 +64,9 @@ pub fn evaluate(head: &RequestHead<'_>, validators: &Validators<'_>) -> Precondi
             return Precondition::Failed;
         }
     } else if let Some(date) = sole_date(head, Field::IfUnmodifiedSince)
-        && validators.last_modified > date
+        && validators
+            .last_modified
+            .is_some_and(|modified| modified > date)
     {
         return Precondition::Failed;
     }
@@ -78,7 +82,7 @@ pub fn evaluate(head: &RequestHead<'_>, validators: &Validators<'_>) -> Precondi
         }
     } else if is_read
         && let Some(date) = sole_date(head, Field::IfModifiedSince)
-        && validators.last_modified <= date
+        && validators.last_modified.unwrap_or(validators.date) <= date
     {
         return Precondition::NotModified;
     }
@@ -95,11 +99,11 @@ pub fn if_range_matches(value: &[u8], validators: &Validators<'_>, now: UnixSeco
     if let Some(tag) = EntityTag::parse(value) {
         return EntityTag::parse(validators.etag).is_some_and(|current| tag.strong_eq(current));
     }
-    let strong_from = validators
-        .last_modified
-        .0
-        .saturating_add(STRONG_AFTER_SECONDS);
-    date::parse(value).is_some_and(|date| date == validators.last_modified && now.0 >= strong_from)
+    let Some(modified) = validators.last_modified else {
+        return false;
+    };
+    let strong_from = modified.0.saturating_add(STRONG_AFTER_SECONDS);
+    date::parse(value).is_some_and(|date| date == modified && now.0 >= strong_from)
 }
 
 /// Whether the list in `field` names the current entity-tag, or is `*`: there always is a current representation.

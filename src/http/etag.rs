@@ -37,6 +37,12 @@ impl<'a> EntityTag<'a> {
     }
 }
 
+/// Whether `value` is exactly one entity-tag, weak or strong.
+#[must_use]
+pub fn is_entity_tag(value: &[u8]) -> bool {
+    EntityTag::parse(value).is_some()
+}
+
 /// Whether a field that is `"*" / #entity-tag` (If-Match, If-None-Match) names a tag that `is_equal` accepts, or `*`.
 ///
 /// `lines` are the values of all the field's lines, which make up one list (RFC 9110 s5.3). `*` counts only where it is

@@ -75,9 +75,16 @@ pub const fn reason(status: u16) -> &'static str {
         503 => "Service Unavailable",
         504 => "Gateway Timeout",
         505 => "HTTP Version Not Supported",
+        508 => "Loop Detected",
         511 => "Network Authentication Required",
         _ => "",
     }
+}
+
+/// Whether a response of `status` can have content (RFC 9110 s6.4.1), so that its length means something.
+#[must_use]
+pub const fn has_content(status: u16) -> bool {
+    status >= 200 && status != 204 && status != 304
 }
 
 /// Appends the field line `name: <pieces joined>` and CRLF (RFC 9112 s5).

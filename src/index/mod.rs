@@ -5,4 +5,6 @@ pub mod cached;
 pub mod entry;
 pub mod eviction;
 pub mod pins;
+pub mod response;
+pub mod responses;
 pub mod sites;

@@ -61,6 +61,15 @@ impl OriginUrl {
         if self.https { "https" } else { "http" }
     }
 
+    /// The host without the brackets of an IPv6 literal, as resolvers and certificates have it.
+    #[must_use]
+    pub fn bare_host(&self) -> &str {
+        let inner = self.host.strip_prefix('[');
+        inner
+            .and_then(|host| host.strip_suffix(']'))
+            .unwrap_or(&self.host)
+    }
+
     /// Host and port as the Host field has them, the port left out where it is the scheme's own (RFC 9110 s4.2.3).
     #[must_use]
     pub fn authority(&self) -> String {
@@ -82,6 +91,23 @@ impl fmt::Display for OriginUrl {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bare_host_of_an_ipv6_literal_has_no_brackets() {
+        for (host, bare) in [
+            ("[::1]", "::1"),
+            ("a.example", "a.example"),
+            ("[::1", "[::1"),
+        ] {
+            let url = OriginUrl {
+                https: false,
+                host: host.to_owned(),
+                port: 80,
+                base: String::new(),
+            };
+            assert_eq!(url.bare_host(), bare);
+        }
+    }
 
     #[test]
     fn rfc9110_s4_2_3_own_port_of_the_scheme_is_left_out() {

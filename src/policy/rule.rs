@@ -33,6 +33,34 @@ pub enum Rule {
     FillQueueFull,
     /// The fill threads did not answer in time.
     FillTimeout,
+    /// A stored response that is fresh.
+    Fresh,
+    /// A stored response that is stale, which the request allows (`max-stale`).
+    MaxStale,
+    /// A stored response that is stale and being revalidated (RFC 5861 s3).
+    StaleWhileRevalidate,
+    /// A stored response that is stale, since the origin failed (RFC 5861 s4).
+    StaleIfError,
+    /// A stored response that the origin has just called valid.
+    Revalidated,
+    /// The origin's response, which is being stored.
+    Stored,
+    /// The origin's response, fetched for another request at the same time.
+    Collapsed,
+    /// The origin's response, which is not stored.
+    Passed,
+    /// The request wants a stored response and there is none (RFC 9111 s5.2.1.7).
+    OnlyIfCached,
+    /// The origin could not be reached.
+    OriginUnreachable,
+    /// The origin did not answer in time.
+    OriginTimeout,
+    /// What the origin said makes no sense, or it broke off.
+    OriginBroken,
+    /// As many requests are with the origin, or wait for one answer, as may be.
+    OriginBusy,
+    /// The request has been here before: origins and caches ask each other in a circle.
+    Loop,
     /// The request was refused before any rule was asked.
     Refused,
 }
@@ -56,11 +84,37 @@ impl Rule {
             Self::FileUnavailable => "detail=file-unavailable",
             Self::FillQueueFull => "detail=fill-queue-full",
             Self::FillTimeout => "detail=fill-timeout",
+            Self::Fresh => "hit",
+            Self::MaxStale => "hit; detail=max-stale",
+            Self::StaleWhileRevalidate => "hit; detail=stale-while-revalidate",
+            Self::StaleIfError => "hit; detail=stale-if-error",
+            Self::Revalidated => "fwd=stale; detail=revalidated",
+            Self::Stored => "fwd=miss; stored",
+            Self::Collapsed => "fwd=miss; collapsed",
+            Self::Passed => "fwd=miss; detail=passed",
+            Self::OnlyIfCached => "detail=only-if-cached",
+            Self::OriginUnreachable => "fwd=miss; detail=origin-unreachable",
+            Self::OriginTimeout => "fwd=miss; detail=origin-timeout",
+            Self::OriginBroken => "fwd=miss; detail=origin-broken",
+            Self::OriginBusy => "fwd=miss; detail=origin-busy",
+            Self::Loop => "detail=loop",
             Self::Refused => "detail=refused",
         }
     }
 
-    /// The counter of answers from local bytes, for the rules that give some.
+    /// What Cache-Status gives as `detail` beside the outcome (RFC 9211 s2.8); empty where the outcome says it all.
+    #[must_use]
+    pub const fn detail(self) -> &'static str {
+        match self {
+            Self::MaxStale => "max-stale",
+            Self::StaleWhileRevalidate => "stale-while-revalidate",
+            Self::StaleIfError => "stale-if-error",
+            Self::Revalidated => "revalidated",
+            _ => "",
+        }
+    }
+
+    /// The counter of answers with content, for the rules that give some.
     #[must_use]
     pub const fn hit_counter(self) -> Option<Counter> {
         match self {
@@ -68,6 +122,14 @@ impl Rule {
             Self::PinMmap => Some(Counter::HitPinMmap),
             Self::PinMemory => Some(Counter::HitPinMemory),
             Self::Root => Some(Counter::HitRoot),
+            Self::Fresh => Some(Counter::HitFresh),
+            Self::MaxStale | Self::StaleWhileRevalidate | Self::StaleIfError => {
+                Some(Counter::HitStale)
+            }
+            Self::Revalidated => Some(Counter::HitRevalidated),
+            Self::Collapsed => Some(Counter::HitCollapsed),
+            Self::Stored => Some(Counter::MissStored),
+            Self::Passed => Some(Counter::MissPassed),
             _ => None,
         }
     }

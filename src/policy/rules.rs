@@ -1,13 +1,15 @@
 //! Which rule a path has: the one with the longest path that the request's path lies at or below.
 
+use std::sync::Arc;
+
 use super::settings::CacheRule;
 
 /// A site's rules. Built once; looking one up allocates nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
     /// The longest path first; among equal ones, in the order given.
-    rules: Vec<CacheRule>,
-    fallback: CacheRule,
+    rules: Vec<Arc<CacheRule>>,
+    fallback: Arc<CacheRule>,
 }
 
 impl Rules {
@@ -18,14 +20,14 @@ impl Rules {
         // and not over the segments.
         rules.sort_by_key(|rule| std::cmp::Reverse(rule.path.len()));
         Self {
-            rules,
-            fallback: CacheRule::default(),
+            rules: rules.into_iter().map(Arc::new).collect(),
+            fallback: Arc::default(),
         }
     }
 
     /// The rule of a canonical path; the default where none is for it.
     #[must_use]
-    pub fn of(&self, path: &[u8]) -> &CacheRule {
+    pub fn of(&self, path: &[u8]) -> &Arc<CacheRule> {
         self.rules
             .iter()
             .find(|rule| is_at_or_below(path, &rule.path))
@@ -33,7 +35,7 @@ impl Rules {
     }
 
     /// Every rule that a path which begins with `start` can have, the default among them: for what is purged by prefix.
-    pub fn of_prefix<'r>(&'r self, start: &'r [u8]) -> impl Iterator<Item = &'r CacheRule> {
+    pub fn of_prefix<'r>(&'r self, start: &'r [u8]) -> impl Iterator<Item = &'r Arc<CacheRule>> {
         let within = self
             .rules
             .iter()
@@ -95,7 +97,7 @@ mod tests {
 
     #[test]
     fn without_a_rule_the_default_counts() {
-        assert_eq!(Rules::default().of(b"/x"), &CacheRule::default());
+        assert_eq!(**Rules::default().of(b"/x"), CacheRule::default());
     }
 
     #[test]

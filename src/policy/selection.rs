@@ -24,12 +24,13 @@ pub enum Part {
     Unsatisfiable,
 }
 
-/// Selects the part of a representation of `size` bytes that a GET or HEAD gets. `now` is the Date of the answer.
+/// Selects the part of a representation that a GET or HEAD gets. `size` is in bytes; where it is not known yet, there are no
+/// ranges. `now` is the Date of the answer.
 #[must_use]
 pub fn select(
     head: &RequestHead<'_>,
     validators: &Validators<'_>,
-    size: u64,
+    size: Option<u64>,
     now: UnixSeconds,
 ) -> Part {
     if conditional::is_conditional(head) {
@@ -39,7 +40,7 @@ pub fn select(
             Precondition::Failed => return Part::PreconditionFailed,
         }
     }
-    let Some(wanted) = head.field(Field::Range) else {
+    let Some((wanted, size)) = head.field(Field::Range).zip(size) else {
         return Part::Whole;
     };
     // RFC 9110 s14.2: Range is defined for GET alone; s5.3: it is no list field, so a repeated one means nothing.

@@ -140,7 +140,9 @@ counters! {
         Answer431 = "431",
         Answer500 = "500",
         Answer501 = "501",
+        Answer502 = "502",
         Answer503 = "503",
+        Answer504 = "504",
         Answer505 = "505",
         AnswerOther = "other",
     }
@@ -154,6 +156,16 @@ counters! {
         HitPinMmap = "pin-mmap",
         HitPinMemory = "pin-memory",
         HitRoot = "root",
+        HitFresh = "cache",
+        HitStale = "cache-stale",
+        HitRevalidated = "cache-revalidated",
+        HitCollapsed = "cache-collapsed",
+    }
+
+    "hotplate_misses" Counter in "answers",
+    "Answers that the origin gave, by what became of them.", by "outcome" {
+        MissStored = "stored",
+        MissPassed = "passed",
     }
 
     "hotplate_answers_coalesced" Counter in "answers",
@@ -163,6 +175,7 @@ counters! {
     "Bodies broken off before their end, by cause; the connection closes.", by "cause" {
         AbortedChanged = "file-changed",
         AbortedRead = "read-failed",
+        AbortedFill = "fill-failed",
         AbortedClient = "client-gone",
     }
 
@@ -243,7 +256,9 @@ impl Counter {
             431 => Self::Answer431,
             500 => Self::Answer500,
             501 => Self::Answer501,
+            502 => Self::Answer502,
             503 => Self::Answer503,
+            504 => Self::Answer504,
             505 => Self::Answer505,
             _ => Self::AnswerOther,
         }

@@ -1,10 +1,13 @@
 //! Bytes at rest. Knows files, mappings and memory; never HTTP.
 #![forbid(unsafe_code)]
 
+pub mod body;
 pub mod budget;
 pub mod guards;
 pub mod object;
 pub mod pinned;
+pub mod pipe;
+pub mod ranges;
 pub mod tiers;
 
-pub use object::{Held, Object};
+pub use object::{Held, Object, PipeReader, SIZE_UNKNOWN};

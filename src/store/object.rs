@@ -6,7 +6,8 @@
 //! - `Heap` and `Sealed` are private copies, `Sealed` ones in a region of memory that several objects may share;
 //! - `Mapping` and `File` under a write guard: the kernel blocks a writer's `open` until the last holder lets go
 //!   (see `sys::guard`), which is why holders of a revoked object must let go soon;
-//! - `Unguarded` promises nothing: each piece is read, verified against `identity`, and only then sent.
+//! - `Unguarded` promises nothing: each piece is read, verified against `identity`, and only then sent;
+//! - `Growing` and `Passing` are an origin's, written once by the fill threads and by nobody else.
 //!
 //! Threads: shared by `Arc` between the pin index, the workers and the fill threads. All methods take `&self`.
 
@@ -14,11 +15,14 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::body::{Body, BodyState};
 use super::budget::Charge;
 use super::pinned::Hold;
+use super::pipe::{Front, Pipe};
 use crate::sys::file::{FileIdentity, HeldFile};
 use crate::sys::mapping::Mapping;
 use crate::sys::sealed::SealedMemory;
+use crate::units::Waiter;
 
 /// How the bytes of an object are held; see the module's header.
 #[derive(Debug)]
@@ -33,7 +37,38 @@ pub enum Held {
     File(HeldFile),
     /// An open descriptor that others may write to: read, verify, send.
     Unguarded(HeldFile),
+    /// A stored response's body that is not all there yet, or too large for memory.
+    Growing(Arc<Body>),
+    /// The body of a response that is not stored, on its way from the origin to one client.
+    Passing(PipeReader),
 }
+
+/// The reading end of a pipe; the writer finds out when it is dropped.
+#[derive(Debug)]
+pub struct PipeReader(Arc<Pipe>);
+
+impl PipeReader {
+    /// The one reader of `pipe`.
+    #[must_use]
+    pub fn new(pipe: Arc<Pipe>) -> Self {
+        Self(pipe)
+    }
+
+    /// The pipe.
+    #[must_use]
+    pub fn pipe(&self) -> &Arc<Pipe> {
+        &self.0
+    }
+}
+
+impl Drop for PipeReader {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}
+
+/// The size of a body whose end is not known yet.
+pub const SIZE_UNKNOWN: u64 = u64::MAX;
 
 /// The bytes of one file and the identity that its validators were made from.
 #[derive(Debug)]
@@ -86,6 +121,19 @@ impl Object {
         }
     }
 
+    /// An object without a file: `size` bytes, or [`SIZE_UNKNOWN`].
+    #[must_use]
+    pub fn of_response(held: Held, size: u64) -> Self {
+        let identity = FileIdentity {
+            device: 0,
+            inode: 0,
+            size,
+            modified: (0, 0),
+            changed: (0, 0),
+        };
+        Self::new(held, identity)
+    }
+
     /// The object, holding what it was charged to the budgets until it is dropped.
     #[must_use]
     pub fn charged(mut self, charges: impl IntoIterator<Item = Charge>) -> Self {
@@ -110,9 +158,72 @@ impl Object {
     #[must_use]
     pub fn hold(&self) -> Hold {
         match &self.held {
-            Held::Heap(_) | Held::Sealed(_) => Hold::Memory,
+            Held::Heap(_) | Held::Sealed(_) | Held::Growing(_) | Held::Passing(_) => Hold::Memory,
             Held::Mapping(..) => Hold::Mmap,
             Held::File(_) | Held::Unguarded(_) => Hold::File,
+        }
+    }
+
+    /// All bytes, where they stand on the heap.
+    #[must_use]
+    pub fn in_memory(&self) -> Option<&[u8]> {
+        match &self.held {
+            Held::Heap(bytes) => Some(bytes),
+            Held::Growing(body) => body.in_memory(),
+            _ => None,
+        }
+    }
+
+    /// The bytes of memory that the body takes, now or when it is complete; nothing of it that stands in a file on disk.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        match &self.held {
+            Held::Heap(bytes) => bytes.len() as u64,
+            Held::Growing(body) => body.memory_bytes(),
+            _ => 0,
+        }
+    }
+
+    /// Whether all bytes are there.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.state() == BodyState::Complete
+    }
+
+    /// How many bytes can be sent from `first` on: fewer than are left only where more are still to come.
+    #[must_use]
+    pub fn run_from(&self, first: u64) -> u64 {
+        match &self.held {
+            Held::Growing(body) => body.run_from(first),
+            Held::Passing(reader) => match reader.0.front() {
+                Front::Bytes(bytes) => bytes.len() as u64,
+                Front::Empty | Front::End | Front::Failed => 0,
+            },
+            _ => self.size().saturating_sub(first),
+        }
+    }
+
+    /// Whether more bytes come.
+    #[must_use]
+    pub fn state(&self) -> BodyState {
+        match &self.held {
+            Held::Growing(body) => body.state(),
+            Held::Passing(reader) => match reader.0.front() {
+                Front::Bytes(_) | Front::Empty => BodyState::Open,
+                Front::End => BodyState::Complete,
+                Front::Failed => BodyState::Failed,
+            },
+            _ => BodyState::Complete,
+        }
+    }
+
+    /// Has `waiter` told, once, when there are bytes from `first` on, or when none come any more; false where it is so now.
+    #[must_use]
+    pub fn subscribe(&self, waiter: Waiter, first: u64) -> bool {
+        match &self.held {
+            Held::Growing(body) => body.subscribe(waiter, first),
+            Held::Passing(reader) => reader.0.subscribe_reader(waiter),
+            _ => false,
         }
     }
 
@@ -122,10 +233,13 @@ impl Object {
         &self.identity
     }
 
-    /// The size in bytes.
+    /// The size in bytes; [`SIZE_UNKNOWN`] where the end of the body has not been seen yet.
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.identity.size
+        match &self.held {
+            Held::Growing(body) => body.size().unwrap_or(SIZE_UNKNOWN),
+            _ => self.identity.size,
+        }
     }
 
     /// Marks the object as wanted back: somebody waits to write to the file. Holders finish soon or abort.
@@ -150,7 +264,7 @@ impl Object {
                     .get_or_init(|| Mapping::of(file, self.size()).ok());
                 window.as_ref()
             }
-            Held::Heap(_) | Held::Sealed(_) | Held::Unguarded(_) => None,
+            _ => None,
         }
     }
 
@@ -159,7 +273,7 @@ impl Object {
     pub fn guarded(&self) -> Option<&HeldFile> {
         match &self.held {
             Held::Mapping(_, file) | Held::File(file) => Some(file),
-            Held::Heap(_) | Held::Sealed(_) | Held::Unguarded(_) => None,
+            _ => None,
         }
     }
 

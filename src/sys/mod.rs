@@ -6,6 +6,7 @@ pub mod cpu;
 pub mod descriptors;
 pub mod epoll;
 pub mod file;
+pub mod growing;
 pub mod guard;
 pub mod mapping;
 pub mod pages;

@@ -1,4 +1,4 @@
-//! Walks over a body to its end (RFC 9112 s6.2, s7.1) without keeping it.
+//! Walks over a body to its end (RFC 9112 s6.2, s7.1) without keeping it; its content is shown in passing.
 //!
 //! ```text
 //! SizeStart -> Size -+-------------------------------> SizeEnd -+-> Data -> DataEnd -> DataEndFeed -+
@@ -116,6 +116,15 @@ impl BodySkimmer {
     ///
     /// The first fault of the framing; every later call repeats it.
     pub fn skim(&mut self, bytes: &[u8]) -> Result<Skim, Reject> {
+        self.read(bytes, |_| {})
+    }
+
+    /// As [`skim`](Self::skim), and gives the body's content piece by piece, without its framing.
+    ///
+    /// # Errors
+    ///
+    /// The first fault of the framing; every later call repeats it.
+    pub fn read(&mut self, bytes: &[u8], mut content: impl FnMut(&[u8])) -> Result<Skim, Reject> {
         let mut rest = bytes;
         loop {
             match self.place {
@@ -125,7 +134,10 @@ impl BodySkimmer {
                 }
                 Place::Refused(reject) => return Err(reject),
                 Place::Length | Place::Data => {
+                    let before = rest;
                     rest = self.skip(rest);
+                    let count = before.len() - rest.len();
+                    content(before.get(..count).unwrap_or_default());
                     if self.remaining > 0 {
                         return Ok(Skim::More);
                     }
