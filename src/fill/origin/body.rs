@@ -1,0 +1,246 @@
+//! The body of a response, pulled piece by piece: as long as nobody asks for more, the origin has to wait.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use hyper::body::{Body as _, Incoming};
+
+use super::fault::OriginFault;
+use super::pool::Carrier;
+use super::response::{Framing, connection_fault, fields_of};
+use crate::http::fields::Fields;
+use crate::sys::clock;
+use crate::units::MonoNanos;
+
+/// Pieces below this size are gathered.
+const SMALL: usize = 16 << 10;
+
+/// Most bytes that are gathered into one piece.
+const GATHERED_MAX: usize = 64 << 10;
+
+/// A response's body. Dropped before its end, the connection is closed.
+pub struct OriginBody {
+    incoming: Incoming,
+    /// The connection; none once the body has ended, well or not.
+    carrier: Option<Carrier>,
+    framing: Framing,
+    length: Option<u64>,
+    received: u64,
+    between_bytes_timeout: Duration,
+    total_deadline: Option<MonoNanos>,
+    /// When the wait that is going on is over.
+    deadline: Option<MonoNanos>,
+    gathered: BytesMut,
+    /// A large piece that came after gathered ones.
+    held: Option<Bytes>,
+    /// Whether the connection had its turn since the last piece.
+    has_yielded: bool,
+    ending: Option<Result<(), OriginFault>>,
+    trailers: Option<Fields>,
+}
+
+impl OriginBody {
+    pub(super) fn new(
+        incoming: Incoming,
+        carrier: Carrier,
+        framing: Framing,
+        between_bytes_timeout: Duration,
+        total_deadline: Option<MonoNanos>,
+    ) -> Self {
+        let mut body = Self {
+            length: incoming.size_hint().exact(),
+            incoming,
+            carrier: Some(carrier),
+            framing,
+            received: 0,
+            between_bytes_timeout,
+            total_deadline,
+            deadline: None,
+            gathered: BytesMut::new(),
+            held: None,
+            has_yielded: false,
+            ending: None,
+            trailers: None,
+        };
+        body.end_if_over();
+        body
+    }
+
+    /// The whole body's size in bytes, where the head tells it; 0 for a response that has no body.
+    #[must_use]
+    pub fn size_hint(&self) -> Option<u64> {
+        self.length
+    }
+
+    /// Whether the body ends where the connection does, so that nobody can tell whether it is whole (RFC 9112 s8).
+    #[must_use]
+    pub fn is_close_delimited(&self) -> bool {
+        self.framing == Framing::Close
+    }
+
+    /// Bytes that [`next`](Self::next) has given so far.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// The trailer fields (RFC 9110 s6.5), once the body has ended.
+    #[must_use]
+    pub fn trailers(&self) -> Option<&Fields> {
+        self.trailers.as_ref()
+    }
+
+    /// The next bytes, never none of them; `None` after the last. May be dropped and called again without loss.
+    ///
+    /// # Errors
+    /// Once, and from then on, where the body does not come whole: `Truncated`, `Reset`, `BadFraming`, a timeout, or
+    /// `Body` where the client gave up sending its own.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, OriginFault> {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// As [`next`](Self::next), for those who wait for other things too.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, OriginFault>> {
+        loop {
+            if let Some(ending) = self.ending {
+                return Poll::Ready(match self.take_gathered() {
+                    Some(bytes) => Ok(Some(bytes)),
+                    None => ending.map(|()| None),
+                });
+            }
+            if self.held.is_some() || self.gathered.len() >= GATHERED_MAX {
+                return Poll::Ready(Ok(self.take_gathered()));
+            }
+            match Pin::new(&mut self.incoming).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => self.take(frame),
+                Poll::Ready(Some(Err(error))) => {
+                    let fault = self.fault_of(&error);
+                    self.end(Err(fault));
+                }
+                Poll::Ready(None) => self.end(Ok(())),
+                Poll::Pending if self.gathered.is_empty() => {
+                    if self.is_too_late(cx).is_pending() {
+                        return Poll::Pending;
+                    }
+                }
+                // The connection runs before this task does again, and may have the next piece at hand.
+                Poll::Pending if !self.has_yielded => {
+                    self.has_yielded = true;
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Poll::Pending => return Poll::Ready(Ok(self.take_gathered())),
+            }
+        }
+    }
+
+    fn take(&mut self, frame: hyper::body::Frame<Bytes>) {
+        self.deadline = None;
+        self.has_yielded = false;
+        match frame.into_data() {
+            Ok(bytes) => {
+                self.received += bytes.len() as u64;
+                self.end_if_over();
+                if bytes.len() >= SMALL || (self.ending.is_some() && self.gathered.is_empty()) {
+                    self.held = Some(bytes);
+                } else {
+                    self.gathered.extend_from_slice(&bytes);
+                }
+            }
+            Err(frame) => {
+                let Ok(trailers) = frame.into_trailers() else {
+                    return;
+                };
+                match fields_of(&trailers) {
+                    Ok(fields) => self.trailers = Some(fields),
+                    Err(fault) => self.end(Err(fault)),
+                }
+            }
+        }
+    }
+
+    /// What was gathered, then what came after it.
+    fn take_gathered(&mut self) -> Option<Bytes> {
+        if self.gathered.is_empty() {
+            self.held.take()
+        } else {
+            Some(self.gathered.split().freeze())
+        }
+    }
+
+    /// A body whose length was told is over with its last byte: the connection is given back before anybody asks.
+    fn end_if_over(&mut self) {
+        if self.incoming.is_end_stream() {
+            self.end(Ok(()));
+        }
+    }
+
+    fn end(&mut self, ending: Result<(), OriginFault>) {
+        self.ending = Some(ending);
+        let Some(carrier) = self.carrier.take() else {
+            return;
+        };
+        match ending {
+            Ok(()) => carrier.give_back(),
+            Err(fault) => carrier.give_up(fault),
+        }
+    }
+
+    fn fault_of(&self, error: &hyper::Error) -> OriginFault {
+        let Some(carrier) = &self.carrier else {
+            return OriginFault::Reset;
+        };
+        let account = carrier.account();
+        if carrier.is_given_up_by_the_client() {
+            OriginFault::Body
+        } else if account.failed().is_some() || account.is_ended() {
+            connection_fault(account)
+        } else if is_decoding(error) {
+            OriginFault::BadFraming
+        } else {
+            OriginFault::Reset
+        }
+    }
+
+    /// Ends the body where the next bytes don't come in time.
+    fn is_too_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(carrier) = &mut self.carrier else {
+            return Poll::Ready(());
+        };
+        let deadline = *self.deadline.get_or_insert_with(|| {
+            let deadline = clock::mono().after(self.between_bytes_timeout);
+            self.total_deadline
+                .map_or(deadline, |total| deadline.min(total))
+        });
+        carrier.watch().poll(cx, deadline).map(|now| {
+            let is_total = self.total_deadline.is_some_and(|total| now >= total);
+            self.end(Err(if is_total {
+                OriginFault::TotalTimeout
+            } else {
+                OriginFault::BetweenBytesTimeout
+            }));
+        })
+    }
+}
+
+/// Whether the body's framing could not be read: the library gives the cause as an error of its reader.
+fn is_decoding(error: &hyper::Error) -> bool {
+    std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>())
+}
+
+impl fmt::Debug for OriginBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OriginBody")
+            .field("length", &self.length)
+            .field("received", &self.received)
+            .field("ending", &self.ending)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,257 @@
+//! One request and its response: over which URL and which connection, how long to wait, and when to try again.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Poll, ready};
+
+use hyper::body::Incoming;
+use hyper::{Response, StatusCode};
+
+use super::body::OriginBody;
+use super::connection::Connection;
+use super::fault::OriginFault;
+use super::pool::{Carrier, Place, Pool};
+use super::request::Outgoing;
+use super::response::{OriginResponse, fields_of, framing_of, head_fault, persists, version_of};
+use super::watch::Watch;
+use super::wire::Account;
+use crate::sys::clock;
+use crate::units::MonoNanos;
+
+/// An attempt that brought no response.
+#[derive(Clone, Copy, Debug)]
+struct Failure {
+    fault: OriginFault,
+    /// Whether the origin may have seen the request.
+    is_sent: bool,
+    /// Whether a byte of a response came.
+    is_answered: bool,
+}
+
+impl Failure {
+    fn of(fault: OriginFault, account: &Account) -> Self {
+        Self {
+            fault,
+            is_sent: account.sent() > 0,
+            is_answered: account.received() > 0,
+        }
+    }
+
+    fn before_sending(fault: OriginFault) -> Self {
+        Self {
+            fault,
+            is_sent: false,
+            is_answered: false,
+        }
+    }
+
+    /// Whether the request can be sent once more as if nothing had happened (RFC 9110 s9.2.2).
+    fn leaves_whole(self, outgoing: &Outgoing) -> bool {
+        let may_repeat = !self.is_sent || outgoing.is_safe_to_repeat();
+        !self.is_answered && outgoing.is_whole() && may_repeat
+    }
+
+    /// Whether it is the URL that failed, so that another may do better.
+    fn is_the_urls(self) -> bool {
+        match self.fault {
+            OriginFault::Busy => false,
+            OriginFault::FirstByteTimeout | OriginFault::Reset => !self.is_answered,
+            fault => fault.is_before_connection(),
+        }
+    }
+}
+
+/// Asks the URLs one after the other, until one of them answers.
+pub(super) async fn send(
+    pools: &[Rc<Pool>],
+    outgoing: &Outgoing,
+    deadline: Option<MonoNanos>,
+) -> Result<OriginResponse, OriginFault> {
+    let is_any_up = pools.iter().any(|pool| !pool.is_skipped());
+    let mut last = OriginFault::Unreachable;
+    let mut is_first = true;
+    for (index, pool) in pools.iter().enumerate() {
+        // Where all have failed, all are tried: an answer may come, and nothing else could.
+        if is_any_up && pool.is_skipped() {
+            pool.counts.skipped();
+            continue;
+        }
+        if !std::mem::take(&mut is_first) {
+            pool.counts.failover();
+        }
+        let failure = match ask(pool, index, outgoing, deadline).await {
+            Ok(response) => {
+                pool.note_success();
+                return Ok(response);
+            }
+            Err(failure) => failure,
+        };
+        last = failure.fault;
+        pool.counts.fault(last);
+        if failure.is_the_urls() {
+            pool.note_failure();
+        }
+        let is_over = deadline.is_some_and(|deadline| clock::mono() >= deadline);
+        if is_over || !failure.is_the_urls() || !failure.leaves_whole(outgoing) {
+            break;
+        }
+    }
+    Err(last)
+}
+
+/// Asks one URL, on an idle connection where there is one. Should that turn out to be closed, asks once more on a
+/// new one (RFC 9112 s9.3.1).
+async fn ask(
+    pool: &Rc<Pool>,
+    index: usize,
+    outgoing: &Outgoing,
+    deadline: Option<MonoNanos>,
+) -> Result<OriginResponse, Failure> {
+    let mut place = pool.place().await.map_err(Failure::before_sending)?;
+    if let Some(connection) = pool.take_idle() {
+        pool.counts.reused();
+        match exchange(connection, place, outgoing, deadline).await {
+            Ok(mut response) => {
+                (response.url_index, response.is_reused) = (index, true);
+                return Ok(response);
+            }
+            Err((failure, kept))
+                if failure.fault == OriginFault::Reset && failure.leaves_whole(outgoing) =>
+            {
+                pool.counts.stale();
+                place = kept;
+            }
+            Err((failure, _)) => return Err(failure),
+        }
+    }
+    let opened = pool.connect(deadline).await;
+    let connection = opened.map_err(Failure::before_sending)?;
+    let mut response = exchange(connection, place, outgoing, deadline)
+        .await
+        .map_err(|(failure, _)| failure)?;
+    response.url_index = index;
+    Ok(response)
+}
+
+/// Sends the request on `connection` and reads the response's head. A failure closes the connection and gives the place back.
+async fn exchange(
+    mut connection: Connection,
+    place: Place,
+    outgoing: &Outgoing,
+    deadline: Option<MonoNanos>,
+) -> Result<OriginResponse, (Failure, Place)> {
+    let settings = Rc::clone(place.settings());
+    connection.begin();
+    let found = match outgoing.message(place.base()) {
+        Ok(message) => {
+            let response = connection.sender.send_request(message);
+            let wait = HeadWait {
+                outgoing,
+                account: &connection.account,
+                timeout: settings.first_byte_timeout,
+                deadline,
+            };
+            wait.wait(response, &mut connection.watch).await
+        }
+        Err(fault) => Err(fault),
+    };
+    let checked = found.and_then(|response| {
+        connection.account.head_came();
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(OriginFault::UpgradeRefused);
+        }
+        let framing = framing_of(
+            response.status(),
+            response.version(),
+            response.headers(),
+            outgoing.is_head(),
+        )?;
+        let fields = fields_of(response.headers())?;
+        Ok((response, framing, fields))
+    });
+    let (response, framing, fields) = match checked {
+        Ok(checked) => checked,
+        Err(fault) => return Err((Failure::of(fault, &connection.account), place)),
+    };
+    let (status, version) = (response.status().as_u16(), response.version());
+    let carrier = Carrier::new(
+        connection,
+        place,
+        outgoing.upload().cloned(),
+        persists(version, response.headers()),
+    );
+    let body = OriginBody::new(
+        response.into_body(),
+        carrier,
+        framing,
+        settings.between_bytes_timeout,
+        deadline,
+    );
+    Ok(OriginResponse {
+        status,
+        version: version_of(version),
+        fields,
+        body,
+        url_index: 0,
+        is_reused: false,
+    })
+}
+
+/// The wait for a response's head.
+struct HeadWait<'a> {
+    outgoing: &'a Outgoing,
+    account: &'a Account,
+    timeout: std::time::Duration,
+    deadline: Option<MonoNanos>,
+}
+
+impl HeadWait<'_> {
+    async fn wait(
+        &self,
+        response: impl Future<Output = hyper::Result<Response<Incoming>>>,
+        watch: &mut Watch,
+    ) -> Result<Response<Incoming>, OriginFault> {
+        let mut response = pin!(response);
+        let mut due = self.due(clock::mono());
+        let mut sent = 0;
+        poll_fn(|cx| {
+            loop {
+                if let Poll::Ready(answer) = response.as_mut().poll(cx) {
+                    return Poll::Ready(answer.map_err(|error| self.fault_of(&error)));
+                }
+                let now = ready!(watch.poll(cx, due));
+                if self.deadline.is_some_and(|deadline| now >= deadline) {
+                    return Poll::Ready(Err(OriginFault::TotalTimeout));
+                }
+                // As long as the request itself is under way, the origin owes nothing but to take it.
+                if !self.is_uploading(sent) {
+                    return Poll::Ready(Err(OriginFault::FirstByteTimeout));
+                }
+                sent = self.account.sent();
+                due = self.due(now);
+            }
+        })
+        .await
+    }
+
+    fn due(&self, now: MonoNanos) -> MonoNanos {
+        let due = now.after(self.timeout);
+        self.deadline.map_or(due, |deadline| due.min(deadline))
+    }
+
+    /// Whether the request's body moved since `sent` bytes were sent, or waits for the client.
+    fn is_uploading(&self, sent: u64) -> bool {
+        self.outgoing
+            .upload()
+            .is_some_and(|upload| upload.is_waiting_for_the_client() || self.account.sent() != sent)
+    }
+
+    fn fault_of(&self, error: &hyper::Error) -> OriginFault {
+        if self.outgoing.is_given_up() {
+            OriginFault::Body
+        } else {
+            head_fault(error, self.account)
+        }
+    }
+}

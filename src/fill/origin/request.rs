@@ -1,0 +1,181 @@
+//! A request as the fill gives it, and as HTTP/1.1 puts it on the connection.
+
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use hyper::header::{
+    CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
+use hyper::{HeaderMap, Method, Request};
+
+use super::fault::OriginFault;
+use super::target::origin_form;
+use super::upload::{RequestStream, Upload, UploadSource};
+use crate::http::fields::{FieldLines as _, Fields};
+
+/// What the origin is asked.
+#[derive(Debug)]
+pub struct OriginRequest {
+    /// The method's name, case-sensitive.
+    pub method: Box<[u8]>,
+    /// Path and query, as they go on the wire below the URL's base; or `*`.
+    pub target: Box<[u8]>,
+    /// The field lines, Host among them. Those that frame the message or belong to one connection are left out: the
+    /// connection has its own (RFC 9110 s7.6.1).
+    pub fields: Fields,
+    /// The body.
+    pub body: RequestBody,
+    /// Whether the request may be sent twice.
+    pub retry: Retry,
+    /// Who is told of 1xx responses (RFC 9110 s15.2).
+    pub informational: Option<Informational>,
+}
+
+/// The body of a request.
+#[derive(Debug)]
+pub enum RequestBody {
+    /// None.
+    None,
+    /// As the client sends it.
+    Stream(RequestStream),
+}
+
+/// Whether a request may be sent a second time after the origin may have seen it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// Its method is idempotent (RFC 9110 s9.2.2).
+    Safe,
+    /// Once at most.
+    Never,
+}
+
+/// Is called with status and fields of each 1xx response, in their order, before the final one. 101 is none of them.
+#[derive(Clone)]
+pub struct Informational(Arc<dyn Fn(u16, Fields) + Send + Sync>);
+
+impl Informational {
+    /// Calls `tell` on the fill thread; it must not wait.
+    pub fn new(tell: impl Fn(u16, Fields) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(tell))
+    }
+}
+
+impl fmt::Debug for Informational {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Informational")
+    }
+}
+
+/// A request on its way: what stays the same from one attempt to the next.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    method: Method,
+    target: Box<[u8]>,
+    fields: Fields,
+    upload: Option<Rc<UploadSource>>,
+    retry: Retry,
+    informational: Option<Informational>,
+}
+
+impl Outgoing {
+    /// # Errors
+    /// `Unsendable` where the method is no token; `UpgradeRefused` for CONNECT, which would make a tunnel of the connection.
+    pub(super) fn new(request: OriginRequest) -> Result<Self, OriginFault> {
+        let method = Method::from_bytes(&request.method).map_err(|_| OriginFault::Unsendable)?;
+        if method == Method::CONNECT {
+            return Err(OriginFault::UpgradeRefused);
+        }
+        Ok(Self {
+            method,
+            target: request.target,
+            fields: request.fields,
+            upload: match request.body {
+                RequestBody::None => None,
+                RequestBody::Stream(stream) => Some(UploadSource::new(stream)),
+            },
+            retry: request.retry,
+            informational: request.informational,
+        })
+    }
+
+    /// The message of one attempt, below a URL's `base`.
+    pub(super) fn message(&self, base: &str) -> Result<Request<Upload>, OriginFault> {
+        let mut message = Request::new(Upload::of(self.upload.as_ref()));
+        *message.method_mut() = self.method.clone();
+        *message.uri_mut() = origin_form(base, &self.target)?;
+        let headers = message.headers_mut();
+        for (name, value) in self.fields.lines() {
+            let name = HeaderName::from_bytes(name).map_err(|_| OriginFault::Unsendable)?;
+            if belongs_to_the_connection(&name) {
+                continue;
+            }
+            let value = HeaderValue::from_bytes(value).map_err(|_| OriginFault::Unsendable)?;
+            headers
+                .try_append(name, value)
+                .map_err(|_| OriginFault::Unsendable)?;
+        }
+        self.frame(headers);
+        if let Some(Informational(tell)) = &self.informational {
+            let tell = Arc::clone(tell);
+            hyper::ext::on_informational(&mut message, move |response| {
+                let lines = response.headers().iter();
+                tell(response.status().as_u16(), lines.collect());
+            });
+        }
+        Ok(message)
+    }
+
+    /// Says where the body ends (RFC 9112 s6): the library would leave some cases out.
+    fn frame(&self, headers: &mut HeaderMap) {
+        match self.upload.as_ref().map(|upload| upload.length()) {
+            Some(Some(length)) => {
+                headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+            }
+            Some(None) => {
+                headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+            }
+            // RFC 9110 s8.6: where the method means a body to come, its absence is said.
+            None if [Method::POST, Method::PUT, Method::PATCH].contains(&self.method) => {
+                headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+            }
+            None => {}
+        }
+    }
+
+    pub(super) fn is_head(&self) -> bool {
+        self.method == Method::HEAD
+    }
+
+    pub(super) fn is_safe_to_repeat(&self) -> bool {
+        self.retry == Retry::Safe
+    }
+
+    pub(super) fn upload(&self) -> Option<&Rc<UploadSource>> {
+        self.upload.as_ref()
+    }
+
+    /// Whether nothing of the body was taken from the client, so that it can be sent from its start.
+    pub(super) fn is_whole(&self) -> bool {
+        self.upload().is_none_or(|upload| upload.is_untouched())
+    }
+
+    /// Whether the client gave up within the body.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.upload().is_some_and(|upload| upload.is_given_up())
+    }
+}
+
+/// Fields that this connection decides on, not those who forward the message (RFC 9110 s7.6.1).
+fn belongs_to_the_connection(name: &HeaderName) -> bool {
+    [
+        CONNECTION,
+        CONTENT_LENGTH,
+        TE,
+        TRAILER,
+        TRANSFER_ENCODING,
+        UPGRADE,
+    ]
+    .contains(name)
+        || matches!(name.as_str(), "keep-alive" | "proxy-connection")
+}
