@@ -16,6 +16,7 @@ use hotplate::http::date;
 use hotplate::http::head::{FieldScratch, HeadLimits, Parsed, parse_head};
 use hotplate::index::entry::{Entry, Making, Source};
 use hotplate::index::pins::{PinIndex, PinIndexBuilder, Placed};
+use hotplate::index::responses::Responses;
 use hotplate::index::sites::SiteTable;
 use hotplate::server::conn::{Connection, Turn};
 use hotplate::server::settings::Limits;
@@ -67,7 +68,12 @@ fn index(generation: u64, entries: &[Arc<Entry>]) -> PinIndex {
 
 fn desk(entries: &[Arc<Entry>]) -> (Arc<ArcSwap<PinIndex>>, FrontDesk) {
     let shared = Arc::new(ArcSwap::from_pointee(index(1, entries)));
-    let desk = FrontDesk::new(Arc::clone(&shared), Arc::new(SiteTable::default()), 16);
+    let desk = FrontDesk::new(
+        Arc::clone(&shared),
+        Arc::new(SiteTable::default()),
+        Arc::new(Responses::new(1 << 20)),
+        16,
+    );
     (shared, desk)
 }
 
@@ -84,7 +90,7 @@ fn answer(criterion: &mut Criterion) {
         panic!("the head is whole");
     };
     criterion.bench_function("answer/pinned_hit", |bencher| {
-        bencher.iter(|| black_box(desk.answer(black_box(&head), NOW)));
+        bencher.iter(|| black_box(desk.answer(black_box(&head), None, NOW)));
     });
 }
 
@@ -96,6 +102,7 @@ fn converse(criterion: &mut Criterion) {
     let stats = WorkerStats::new();
     let mut log = AccessSink::off();
     let mut out = Vec::with_capacity(128 << 10);
+    let mut refreshes = Vec::new();
     let date = date::format(NOW.wall);
     let mut group = criterion.benchmark_group("converse");
     for count in [1, 16] {
@@ -120,6 +127,8 @@ fn converse(criterion: &mut Criterion) {
                         log: &mut log,
                         peer: None,
                         draining: false,
+                        filled: None,
+                        refreshes: &mut refreshes,
                     };
                     black_box(connection.advance(black_box(bytes), &mut turn));
                 });
@@ -160,7 +169,7 @@ fn look_up_under_swaps(criterion: &mut Criterion) {
             if turns.is_multiple_of(64) {
                 black_box(desk.adopt());
             }
-            black_box(desk.answer(black_box(&head), NOW))
+            black_box(desk.answer(black_box(&head), None, NOW))
         });
     });
     stop.store(true, Ordering::Relaxed);

@@ -14,7 +14,8 @@ use hotplate::units::UnixSeconds;
 const MODIFIED: UnixSeconds = UnixSeconds(784_111_777);
 const VALIDATORS: Validators<'_> = Validators {
     etag: b"\"18c3a5f0-1a2b3c4d\"",
-    last_modified: MODIFIED,
+    last_modified: Some(MODIFIED),
+    date: MODIFIED,
 };
 
 fn range_plan(criterion: &mut Criterion) {

@@ -23,6 +23,7 @@ use arc_swap::ArcSwap;
 use hotplate::cache::FrontDesk;
 use hotplate::fill::pins::{BoardSettings, PinBoard};
 use hotplate::index::pins::PinIndex;
+use hotplate::index::responses::Responses;
 use hotplate::index::sites::SiteTable;
 use hotplate::server::crowd::Crowd;
 use hotplate::server::driver::Controls;
@@ -142,7 +143,12 @@ fn bench(folder: &Path) -> Bench {
     let mut worker = Worker::new(Parts {
         id: WorkerId(0),
         limits: Limits::default(),
-        desk: FrontDesk::new(index, Arc::new(SiteTable::default()), 16),
+        desk: FrontDesk::new(
+            index,
+            Arc::new(SiteTable::default()),
+            Arc::new(Responses::new(1 << 20)),
+            16,
+        ),
         stats: Arc::new(WorkerStats::new()),
         log: AccessSink::off(),
         inbox,

@@ -1,19 +1,22 @@
 //! A worker's front desk: target to key, key to entry, entry to part, part to lease.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
 use super::answer::{Answer, Reply, Served};
-use super::lease::{Lease, LocalEntry};
+use super::lease::{LocalEntry, LocalLease};
 use super::local_files::{Known, LocalFiles, View};
-use crate::cache::order::{Job, Outcome, Ticket};
+use super::stored::{self, Wanted};
+use crate::cache::order::{Fetched, Job, Outcome, Ticket};
 use crate::http::accept_encoding;
 use crate::http::conditional::Validators;
 use crate::http::head::{Field, Method, RequestHead};
 use crate::http::target::{self, Target, TargetForm};
 use crate::index::entry::Entry;
 use crate::index::pins::{Found, PinIndex};
+use crate::index::responses::Responses;
 use crate::index::sites::SiteTable;
 use crate::policy::rule::Rule;
 use crate::policy::selection::{self, Part};
@@ -42,12 +45,21 @@ pub struct FrontDesk {
     path: Vec<u8>,
     /// Room for a host name in lower case.
     host: Vec<u8>,
+    /// What is stored of origins' responses.
+    responses: Arc<Responses>,
+    /// Room for a cache key.
+    key: Vec<u8>,
 }
 
 impl FrontDesk {
-    /// A desk over the shared pins and sites, which remembers at most `files_max` files below roots.
+    /// A desk over the shared pins, sites and stored responses, which remembers at most `files_max` files below roots.
     #[must_use]
-    pub fn new(shared: Arc<ArcSwap<PinIndex>>, sites: Arc<SiteTable>, files_max: usize) -> Self {
+    pub fn new(
+        shared: Arc<ArcSwap<PinIndex>>,
+        sites: Arc<SiteTable>,
+        responses: Arc<Responses>,
+        files_max: usize,
+    ) -> Self {
         let pins = shared.load_full();
         let mut desk = Self {
             shared,
@@ -58,6 +70,8 @@ impl FrontDesk {
             tickets: 0,
             path: Vec::with_capacity(1024),
             host: Vec::with_capacity(256),
+            responses,
+            key: Vec::with_capacity(1024),
         };
         desk.held.resize_with(desk.pins.entries().len(), || None);
         desk
@@ -83,8 +97,7 @@ impl FrontDesk {
 
     /// A ticket that no order under way has.
     pub fn next_ticket(&mut self) -> Ticket {
-        self.tickets += 1;
-        Ticket(self.tickets)
+        next(&mut self.tickets)
     }
 
     /// Takes the fill threads' answer to a [`Answer::Fill`], which was held to the disk at `checked_at`.
@@ -108,43 +121,101 @@ impl FrontDesk {
         self.files.sweep(now);
     }
 
-    /// Answers one request. Allocates nothing, takes no lock and reads no clock when the answer is a pinned hit.
-    pub fn answer(&mut self, head: &RequestHead<'_>, now: Moment) -> Answer {
-        match head.method {
-            Method::Get | Method::Head | Method::Options => {}
-            Method::Other => return Answer::Respond(Reply::MethodUnknown, Rule::MethodUnknown),
-            _ => return Answer::Respond(Reply::MethodNotAllowed, Rule::MethodNotAllowed),
-        }
+    /// Answers one request of `peer`. Allocates nothing, takes no lock and reads no clock when the answer is a hit.
+    pub fn answer(
+        &mut self,
+        head: &RequestHead<'_>,
+        peer: Option<SocketAddr>,
+        now: Moment,
+    ) -> Answer {
         let mut scratch = std::mem::take(&mut self.path);
         let answer = match target::normalise(head.method, head.target, &mut scratch) {
-            Ok(target) => self.answer_target(head, &target, now),
+            Ok(target) => self.answer_target(head, &target, peer, now),
             Err(reject) => Answer::Reject(reject),
         };
         self.path = scratch;
         answer
     }
 
+    /// Answers the request that `fetched` was ordered for.
+    #[must_use]
+    pub fn answer_fetched(&self, head: &RequestHead<'_>, fetched: Fetched, now: Moment) -> Answer {
+        stored::part(head, fetched, now)
+    }
+
     fn answer_target(
         &mut self,
         head: &RequestHead<'_>,
         target: &Target<'_>,
+        peer: Option<SocketAddr>,
         now: Moment,
     ) -> Answer {
-        if head.method == Method::Options || target.form == TargetForm::Asterisk {
-            return Answer::Respond(Reply::Options, Rule::Options);
+        match target.form {
+            TargetForm::Asterisk => return Answer::Respond(Reply::Options, Rule::Options),
+            TargetForm::Authority => return unserved(head.method),
+            TargetForm::Origin | TargetForm::Absolute => {}
         }
         self.note_host(head, target);
-        match self.pins.find(&self.host, target.path) {
+        let found = self.pins.find(&self.host, target.path);
+        let reads = matches!(head.method, Method::Get | Method::Head);
+        match found {
+            Some(_) if !reads => unserved(head.method),
             Some(Found::Entry(number)) => match self.hold(number) {
                 Some(entry) => serve(entry, head, now),
                 None => Answer::Respond(Reply::NotFound, Rule::NotFound),
             },
             Some(Found::Changing) => Answer::Respond(Reply::Unavailable, Rule::FileChanging),
             None => match self.sites.find(&self.host) {
-                Some(site) => self.answer_file(head, site, target, now),
+                Some(site) => self.answer_site(head, site, target, peer, now),
+                None if !reads => unserved(head.method),
                 None => Answer::Respond(Reply::NotFound, Rule::NotFound),
             },
         }
+    }
+
+    /// A site's answer: its file where there is one, else its origin's.
+    fn answer_site(
+        &mut self,
+        head: &RequestHead<'_>,
+        site: SiteId,
+        target: &Target<'_>,
+        peer: Option<SocketAddr>,
+        now: Moment,
+    ) -> Answer {
+        let Some(facts) = self.sites.facts(site) else {
+            return Answer::Respond(Reply::NotFound, Rule::NotFound);
+        };
+        let has_origin = facts.rules.is_some();
+        if facts.has_root && matches!(head.method, Method::Get | Method::Head) {
+            let answer = self.answer_file(head, site, target, now);
+            let is_missing = matches!(answer, Answer::Respond(Reply::NotFound, _));
+            if !has_origin || !is_missing {
+                return answer;
+            }
+        }
+        let Self {
+            sites,
+            responses,
+            key,
+            tickets,
+            ..
+        } = self;
+        let rules = sites.facts(site).and_then(|facts| facts.rules.as_ref());
+        let Some(rules) = rules else {
+            return unserved(head.method);
+        };
+        if matches!(head.method, Method::Trace | Method::Connect) {
+            return unserved(head.method);
+        }
+        let wanted = Wanted {
+            head,
+            target,
+            site,
+            rule: rules.of(target.path),
+            peer,
+            now,
+        };
+        stored::answer(&wanted, responses, key, || next(tickets))
     }
 
     /// Puts the request's host into `self.host`, lower case and without port; only where something depends on it.
@@ -203,18 +274,33 @@ impl FrontDesk {
     }
 }
 
+fn next(tickets: &mut u64) -> Ticket {
+    *tickets += 1;
+    Ticket(*tickets)
+}
+
+/// The answer to a method that what is there does not have.
+fn unserved(method: Method) -> Answer {
+    match method {
+        Method::Options => Answer::Respond(Reply::Options, Rule::Options),
+        Method::Other => Answer::Respond(Reply::MethodUnknown, Rule::MethodUnknown),
+        _ => Answer::Respond(Reply::MethodNotAllowed, Rule::MethodNotAllowed),
+    }
+}
+
 /// Chooses the representation and its part.
 fn serve(entry: LocalEntry, head: &RequestHead<'_>, now: Moment) -> Answer {
     let which = choose(&entry, head);
     let rule = entry.source.rule();
-    let lease = Lease::new(entry, which);
+    let lease = LocalLease::new(entry, which);
     let representation = lease.representation();
     let validators = Validators {
         etag: representation.etag.as_bytes(),
-        last_modified: representation.last_modified,
+        last_modified: Some(representation.last_modified),
+        date: representation.last_modified,
     };
     let size = representation.object.size();
-    match selection::select(head, &validators, size, now.wall) {
+    match selection::select(head, &validators, Some(size), now.wall) {
         Part::PreconditionFailed => Answer::Respond(Reply::PreconditionFailed, rule),
         Part::Unsatisfiable => Answer::Respond(Reply::RangeUnsatisfiable(size), rule),
         part => Answer::Serve(Served { lease, part, rule }),

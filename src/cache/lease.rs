@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::index::entry::{Entry, Representation};
+use crate::index::response::Response;
 use crate::store::Object;
 
 /// A worker's own count of an entry that all workers share: cloning it writes no memory that another core writes.
@@ -29,18 +30,38 @@ impl Deref for LocalEntry {
     }
 }
 
+/// What keeps the bytes of an answer alive while they are being sent.
+#[derive(Clone, Debug)]
+pub enum Lease {
+    /// Of a local file.
+    Local(LocalLease),
+    /// Of an origin's response.
+    Response(Arc<Response>),
+}
+
+impl Lease {
+    /// The leased bytes.
+    #[must_use]
+    pub fn object(&self) -> &Arc<Object> {
+        match self {
+            Self::Local(lease) => lease.object(),
+            Self::Response(response) => &response.object,
+        }
+    }
+}
+
 /// A worker's hold on one representation of an entry.
 ///
 /// The count is the worker's own (`Rc`), so taking and ending a lease never writes memory that another core writes. The
 /// bytes live until the last lease of every worker has ended and the index has let go of the entry.
 #[derive(Clone, Debug)]
-pub struct Lease {
+pub struct LocalLease {
     entry: LocalEntry,
     /// 0 is the file itself, n its (n - 1)th sibling.
     which: u8,
 }
 
-impl Lease {
+impl LocalLease {
     /// A lease on the representation `which` of `entry`: 0 is the file itself, n its (n - 1)th sibling.
     #[must_use]
     pub(super) fn new(entry: LocalEntry, which: u8) -> Self {

@@ -149,7 +149,13 @@ impl LocalFiles {
             Outcome::Directory => Known::Directory,
             Outcome::Missing => Known::Missing,
             Outcome::Forbidden => Known::Forbidden,
-            Outcome::Unavailable | Outcome::Warm | Outcome::Cold => Known::Unavailable,
+            // Of these only the first answers a question about a file.
+            Outcome::Unavailable
+            | Outcome::Warm
+            | Outcome::Cold
+            | Outcome::Fetched(_)
+            | Outcome::NotFetched(_)
+            | Outcome::Grown => Known::Unavailable,
         };
         let at = checked_at.max(now.before(GOOD_FOR - LATE_GOOD_FOR));
         self.places.insert(key, Place::Answered(known, at));

@@ -9,7 +9,8 @@ mod desk;
 mod lease;
 mod local_files;
 pub mod order;
+mod stored;
 
-pub use answer::{Answer, Reply, Served};
+pub use answer::{Answer, Reply, Sending, Served};
 pub use desk::{FrontDesk, Moment};
-pub use lease::Lease;
+pub use lease::{Lease, LocalLease};

@@ -1,14 +1,19 @@
 //! What a worker asks of the fill threads, and what comes back. Both ways are bounded queues.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::http::fields::Fields;
+use crate::http::head::{Method, Version};
 use crate::index::entry::Entry;
+use crate::index::response::Response;
+use crate::policy::cache_status::{CacheStatus, Forward};
+use crate::policy::rule::Rule;
+use crate::policy::settings::CacheRule;
 use crate::store::Object;
+use crate::store::pipe::Pipe;
+pub use crate::units::Ticket;
 use crate::units::{MonoNanos, SiteId, WorkerId};
-
-/// A worker's number for an order, unique within the worker while the order is under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Ticket(pub u64);
 
 /// An order to the fill threads.
 #[derive(Debug)]
@@ -40,6 +45,63 @@ pub enum Job {
         /// How many bytes.
         length: u64,
     },
+    /// Answer a request from the disk store or from the origin.
+    Fetch(Box<Fetch>),
+}
+
+/// A request that goes to the fill threads.
+#[derive(Debug)]
+pub struct Fetch {
+    /// The site.
+    pub site: SiteId,
+    /// The rule of its URL.
+    pub rule: Arc<CacheRule>,
+    /// The cache key of its URL.
+    pub key: Box<[u8]>,
+    /// The method.
+    pub method: Method,
+    /// The method's name.
+    pub method_name: Box<[u8]>,
+    /// The version that the client speaks.
+    pub version: Version,
+    /// Canonical path and query, as they go to the origin.
+    pub target: Box<[u8]>,
+    /// How many bytes of it are the path.
+    pub path_size: usize,
+    /// The authority that the client asked.
+    pub authority: Box<[u8]>,
+    /// Its fields, as received.
+    pub fields: Fields,
+    /// The client.
+    pub client: Option<IpAddr>,
+    /// Why it is not answered from memory.
+    pub why: Forward,
+    /// Its body.
+    pub body: Option<Upload>,
+    /// Nobody waits for the answer: it only refreshes what is stored.
+    pub is_refresh: bool,
+}
+
+/// The body of a request on its way to the origin.
+#[derive(Debug)]
+pub struct Upload {
+    /// Where its bytes come from.
+    pub pipe: Arc<Pipe>,
+    /// Its size in bytes, where the client told.
+    pub size: Option<u64>,
+}
+
+/// A response for one request, stored or not.
+#[derive(Debug)]
+pub struct Fetched {
+    /// The response; its body may still be on its way.
+    pub response: Arc<Response>,
+    /// Its age in seconds where it was not generated for this request.
+    pub age: Option<u64>,
+    /// What Cache-Status says.
+    pub status: CacheStatus,
+    /// The rule that decided.
+    pub rule: Rule,
 }
 
 /// The answer to an order.
@@ -70,4 +132,10 @@ pub enum Outcome {
     Warm,
     /// The range could not be read: the file was truncated or its device failed.
     Cold,
+    /// The origin's response, or a stored one that stands in for it.
+    Fetched(Box<Fetched>),
+    /// There is none; the rule says why.
+    NotFetched(Rule),
+    /// A body under way has grown or ended.
+    Grown,
 }

@@ -1,10 +1,11 @@
 //! The fill desk: takes the workers' orders and answers each of them once.
 //!
 //! One thread, "fill", runs a runtime of its own. Files are found by a few blocking threads, cold ranges are read by the
-//! ring: neither waits for the other. Orders come through a bounded queue (a worker whose order does not fit answers 503
+//! ring, origins are asked by the keeper: none waits for another. Orders come through a bounded queue (a worker whose order does not fit answers 503
 //! itself), and no more than [`ORDERS_MAX`] are under way; the rest waits in the queue.
 
 use std::io;
+use std::rc::Rc;
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -13,10 +14,14 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::files::{Files, Resolved};
+use super::keeper::{Keeper, KeeperSettings};
+use super::origins::{OriginSites, Origins};
 use super::pins::Wake;
 use super::warm::Reader;
-use crate::cache::order::{Filled, Job, Order, Outcome};
+use crate::cache::order::{Fetch, Filled, Job, Order, Outcome, Ticket};
 use crate::index::sites::SiteRule;
+use crate::policy::rule::Rule;
+use crate::store::Object;
 use crate::store::pinned::Loader;
 use crate::store::pinned::load::Budgets;
 use crate::sys::clock;
@@ -34,6 +39,9 @@ const RESOLVES_MAX: usize = 4;
 /// Most ranges that are read at once.
 const WARMS_MAX: usize = 32;
 
+/// Most requests that wait for an origin at once, those that wait for another's answer included.
+pub const FETCHES_MAX: usize = 16_384;
+
 /// Most orders that wait for room; the places of the others are left to orders that can be worked on.
 const ROOM_WAITS_MAX: usize = ORDERS_MAX / 4;
 
@@ -46,8 +54,10 @@ pub type Deliver = Arc<dyn Fn(WorkerId, Filled) + Send + Sync>;
 
 /// What the desk starts with.
 pub struct DeskSettings {
-    /// The sites with local files.
+    /// The sites.
     pub sites: Vec<(SiteId, SiteRule)>,
+    /// What origins' responses are kept and answered with.
+    pub keeper: KeeperSettings,
     /// The pin board's loader, whose thread answers for all guards.
     pub loader: Arc<Loader>,
     /// What files below roots may take; their descriptors are not those of pins.
@@ -63,6 +73,7 @@ pub struct DeskSettings {
 pub struct Desk {
     orders: mpsc::Sender<Order>,
     files: Arc<ArcSwap<Files>>,
+    sites: Arc<ArcSwap<OriginSites>>,
     loader: Arc<Loader>,
     budgets: Budgets,
     stop: Option<oneshot::Sender<()>>,
@@ -75,6 +86,7 @@ impl Desk {
     /// # Errors
     /// When the thread or its runtime can't be made.
     pub fn start(settings: DeskSettings) -> io::Result<Self> {
+        let sites = Arc::new(ArcSwap::from_pointee(origins_of(&settings.sites)));
         let files = Arc::new(ArcSwap::from_pointee(Files::new(
             settings.sites,
             Arc::clone(&settings.loader),
@@ -91,12 +103,22 @@ impl Desk {
             warms: Arc::new(Semaphore::new(WARMS_MAX)),
             room_waits: Arc::new(Semaphore::new(ROOM_WAITS_MAX)),
         };
+        let keeper = settings.keeper;
+        let deliver = Arc::clone(&counter.deliver);
+        let origin_sites = Arc::clone(&sites);
         let thread = std::thread::Builder::new()
             .name("fill".to_owned())
             .spawn(move || match Reader::start() {
                 Ok((runtime, reader)) => {
                     ready_sender.send(Ok(())).ok();
-                    runtime.block_on(serve(queue, stopped, counter, reader));
+                    let kitchen = Kitchen {
+                        counter,
+                        reader,
+                        keeper: Keeper::new(keeper, deliver),
+                        origins: Origins::new(origin_sites),
+                        fetches: Arc::new(Semaphore::new(FETCHES_MAX)),
+                    };
+                    runtime.block_on(serve(queue, stopped, kitchen));
                 }
                 Err(error) => {
                     ready_sender.send(Err(error)).ok();
@@ -106,6 +128,7 @@ impl Desk {
         Ok(Self {
             orders,
             files,
+            sites,
             loader: settings.loader,
             budgets: settings.budgets,
             stop: Some(stop),
@@ -122,6 +145,7 @@ impl Desk {
     /// Serves other sites from now on. Their ids must be new ones (`SiteTable::following`): an order under way for a
     /// site that is gone is answered with `Unavailable`, never with another site's file.
     pub fn set_sites(&self, sites: Vec<(SiteId, SiteRule)>) {
+        self.sites.store(Arc::new(origins_of(&sites)));
         let files = Files::new(sites, Arc::clone(&self.loader), self.budgets.clone());
         self.files.store(Arc::new(files));
     }
@@ -161,11 +185,51 @@ struct Counter {
     room_waits: Arc<Semaphore>,
 }
 
+/// What the thread works with.
+struct Kitchen {
+    counter: Counter,
+    reader: Reader,
+    keeper: Rc<Keeper>,
+    origins: Origins,
+    fetches: Arc<Semaphore>,
+}
+
+impl Kitchen {
+    /// Has a request answered by the keeper. It takes no place of the other orders: origins are slower than disks.
+    fn fetch(&self, (worker, ticket): (WorkerId, Ticket), fetch: Box<Fetch>) {
+        let deliver = Arc::clone(&self.counter.deliver);
+        let answer = move |outcome| {
+            let filled = Filled {
+                ticket,
+                outcome,
+                checked_at: clock::mono(),
+            };
+            deliver(worker, filled);
+        };
+        let Ok(place) = Arc::clone(&self.fetches).try_acquire_owned() else {
+            answer(Outcome::NotFetched(Rule::OriginBusy));
+            return;
+        };
+        let origin = self.origins.of(fetch.site);
+        let keeper = Rc::clone(&self.keeper);
+        drop(tokio::task::spawn_local(async move {
+            answer(keeper.answer(fetch, origin).await);
+            drop(place);
+        }));
+    }
+}
+
+fn origins_of(sites: &[(SiteId, SiteRule)]) -> OriginSites {
+    let origins = sites.iter();
+    origins
+        .filter_map(|(id, rule)| Some((*id, rule.origin.clone()?)))
+        .collect()
+}
+
 async fn serve(
     mut queue: mpsc::Receiver<Order>,
     mut stopped: oneshot::Receiver<()>,
-    counter: Counter,
-    reader: Reader,
+    kitchen: Kitchen,
 ) {
     let room = Arc::new(Semaphore::new(ORDERS_MAX));
     loop {
@@ -181,28 +245,43 @@ async fn serve(
             },
             _ = &mut stopped => return,
         };
-        let counter = counter.clone();
-        drop(tokio::task::spawn_local(async move {
-            counter.work(order, reader).await;
-            drop(place);
-        }));
-    }
-}
-
-impl Counter {
-    async fn work(self, order: Order, reader: Reader) {
         let Order {
             worker,
             ticket,
             job,
         } = order;
-        let (outcome, checked_at) = match job {
-            Job::Resolve { site, path } => self.resolve(site, path).await,
+        let job = match job {
+            Job::Fetch(fetch) => {
+                kitchen.fetch((worker, ticket), fetch);
+                continue;
+            }
+            Job::Resolve { site, path } => LocalJob::Resolve(site, path),
             Job::Warm {
                 object,
                 offset,
                 length,
-            } => match self.warms.acquire().await {
+            } => LocalJob::Warm(object, offset, length),
+        };
+        let counter = kitchen.counter.clone();
+        let reader = kitchen.reader;
+        drop(tokio::task::spawn_local(async move {
+            counter.work((worker, ticket), job, reader).await;
+            drop(place);
+        }));
+    }
+}
+
+/// An order about local files.
+enum LocalJob {
+    Resolve(SiteId, Box<[u8]>),
+    Warm(Arc<Object>, u64, u64),
+}
+
+impl Counter {
+    async fn work(self, (worker, ticket): (WorkerId, Ticket), job: LocalJob, reader: Reader) {
+        let (outcome, checked_at) = match job {
+            LocalJob::Resolve(site, path) => self.resolve(site, path).await,
+            LocalJob::Warm(object, offset, length) => match self.warms.acquire().await {
                 Ok(_turn) => (reader.warm(object, offset, length).await, clock::mono()),
                 Err(_) => (Outcome::Cold, clock::mono()),
             },

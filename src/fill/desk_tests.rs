@@ -6,6 +6,8 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use super::*;
 use crate::cache::order::Ticket;
 use crate::fill::pins::{BoardSettings, PinBoard};
+use crate::fill::settings::FillSettings;
+use crate::index::responses::Responses;
 use crate::store::budget::Budget;
 use crate::store::pinned::{Hold, Patience};
 
@@ -47,6 +49,13 @@ impl Bench {
                     ..SiteRule::default()
                 },
             )],
+            keeper: KeeperSettings {
+                responses: Arc::new(Responses::new(1 << 20)),
+                fill: FillSettings::default(),
+                memory_max_object: 1 << 10,
+                object_max: 1 << 18,
+                pseudonym: "test".into(),
+            },
             loader: Arc::clone(board.loader()),
             budgets: Budgets {
                 descriptors: Budget::new(descriptors),

@@ -3,6 +3,9 @@
 
 pub mod desk;
 pub mod files;
+pub mod keeper;
+pub mod origin;
+pub mod origins;
 pub mod pins;
 pub mod settings;
 mod siblings;

@@ -48,7 +48,12 @@ impl Reader {
         }
         let is_read = match (object.held(), self) {
             // Private memory: as warm as it gets.
-            (Held::Heap(_) | Held::Sealed(_), _) => true,
+            (Held::Heap(_) | Held::Sealed(_) | Held::Passing(_), _) => true,
+            (Held::Growing(_), _) => {
+                let shared = Arc::clone(&object);
+                let read = move || read_by_thread(&shared, offset, end);
+                tokio::task::spawn_blocking(read).await.unwrap_or(false)
+            }
             (Held::Mapping(_, file) | Held::File(file) | Held::Unguarded(file), Self::Ring) => {
                 read_by_ring(file, offset, end).await
             }
@@ -100,13 +105,18 @@ async fn read_by_ring(file: &HeldFile, offset: u64, end: u64) -> bool {
 }
 
 fn read_by_thread(object: &Object, offset: u64, end: u64) -> bool {
-    let (Held::Mapping(_, file) | Held::File(file) | Held::Unguarded(file)) = object.held() else {
-        return true;
+    let read_at = |buffer: &mut [u8], at: u64| match object.held() {
+        Held::Mapping(_, file) | Held::File(file) | Held::Unguarded(file) => file.read(buffer, at),
+        Held::Growing(body) => match body.file() {
+            Some(file) => rustix::io::pread(&file.file, buffer, at).map_err(io::Error::from),
+            None => Ok(buffer.len()),
+        },
+        Held::Heap(_) | Held::Sealed(_) | Held::Passing(_) => Ok(buffer.len()),
     };
     let mut buffer = vec![0; step_size(offset, end)];
     let mut at = offset;
     while at < end {
-        match file.read(&mut buffer, at) {
+        match read_at(&mut buffer, at) {
             Ok(count) if count > 0 => at += count as u64,
             _ => return false,
         }

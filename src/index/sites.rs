@@ -1,8 +1,9 @@
-//! Sites: which host names map to which root and origin.
+//! Sites: which host names map to which root and origin, and which rule is for which URL.
 
 use std::path::PathBuf;
 
 use crate::policy::origin_rule::OriginRule;
+use crate::policy::rules::Rules;
 use crate::policy::settings::CacheRule;
 use crate::units::SiteId;
 
@@ -15,8 +16,8 @@ pub struct SiteRule {
     pub root: Option<PathBuf>,
     /// Where that comes from which is no local file; none: nowhere.
     pub origin: Option<OriginRule>,
-    /// How the origin's responses are cached, in the order of the file, no path twice. Where no rule is for a path,
-    /// [`CacheRule::default`] holds.
+    /// How the origin's responses are cached: no path twice, the longest path first, so that the first rule that is for a
+    /// path is the nearest one. Where none is for it, [`CacheRule::default`] holds.
     pub rules: Vec<CacheRule>,
     /// The Cache-Control field's value for its files; empty sends none.
     pub cache_control: String,
@@ -24,12 +25,31 @@ pub struct SiteRule {
     pub line: usize,
 }
 
+/// What answering a request needs of a site.
+#[derive(Clone, Debug)]
+pub struct SiteFacts {
+    /// Whether it has local files.
+    pub has_root: bool,
+    /// How its origin's responses are cached; none where it has no origin.
+    pub rules: Option<Rules>,
+}
+
+/// A site of a table.
+#[derive(Clone, Debug)]
+struct Site {
+    id: SiteId,
+    rule: SiteRule,
+    facts: SiteFacts,
+}
+
 /// The sites of a config, by host.
 #[derive(Clone, Debug, Default)]
 pub struct SiteTable {
     by_host: hashbrown::HashMap<Box<[u8]>, SiteId>,
     default: Option<SiteId>,
-    /// The id after the last one.
+    /// In the order of the config.
+    sites: Vec<Site>,
+    /// The id after the largest one that was ever given.
     next: u16,
 }
 
@@ -37,30 +57,40 @@ impl SiteTable {
     /// A table of `rules`; the number of each is its place in the slice.
     #[must_use]
     pub fn new(rules: &[SiteRule]) -> Self {
-        Self::numbered_from(0, rules)
+        Self::following(&Self::default(), rules)
     }
 
-    /// A table of `rules` with ids that `before` does not have: what was asked of a site of the old table is never
-    /// answered by one of this.
+    /// A table of `rules`. A site that is as it was in `before` keeps its id; others have one that `before` does not have:
+    /// what was asked of a site of the old table is never answered by another one of this.
     #[must_use]
     pub fn following(before: &Self, rules: &[SiteRule]) -> Self {
-        Self::numbered_from(before.next, rules)
-    }
-
-    fn numbered_from(first: u16, rules: &[SiteRule]) -> Self {
         let mut table = Self {
-            next: first,
+            next: before.next,
             ..Self::default()
         };
         for rule in rules {
-            let site = SiteId(table.next);
-            table.next = table.next.wrapping_add(1);
+            let same = |site: &&Site| site.rule == *rule && table.facts(site.id).is_none();
+            let kept = before.sites.iter().find(same).map(|site| site.id);
+            let id = kept.unwrap_or_else(|| {
+                let id = SiteId(table.next);
+                table.next = table.next.wrapping_add(1);
+                id
+            });
             if rule.hosts.is_empty() {
-                table.default.get_or_insert(site);
+                table.default.get_or_insert(id);
             }
             for host in &rule.hosts {
-                table.by_host.entry(host.as_bytes().into()).or_insert(site);
+                table.by_host.entry(host.as_bytes().into()).or_insert(id);
             }
+            let rules = || Rules::new(rule.rules.clone());
+            table.sites.push(Site {
+                id,
+                rule: rule.clone(),
+                facts: SiteFacts {
+                    has_root: rule.root.is_some(),
+                    rules: rule.origin.as_ref().map(|_| rules()),
+                },
+            });
         }
         table
     }
@@ -71,18 +101,52 @@ impl SiteTable {
         !self.by_host.is_empty()
     }
 
-    /// `rules`, which the table was made of, each with its id.
+    /// The sites, each with its id, in the order of the config.
     #[must_use]
-    pub fn with_ids(&self, rules: &[SiteRule]) -> Vec<(SiteId, SiteRule)> {
-        let count = u16::try_from(rules.len()).unwrap_or(u16::MAX);
-        let first = self.next.wrapping_sub(count);
-        let ids = (0..count).map(|at| SiteId(first.wrapping_add(at)));
-        ids.zip(rules.iter().cloned()).collect()
+    pub fn with_ids(&self) -> Vec<(SiteId, SiteRule)> {
+        let sites = self.sites.iter();
+        sites.map(|site| (site.id, site.rule.clone())).collect()
+    }
+
+    /// What answering needs of a site; none where it is another table's.
+    #[must_use]
+    pub fn facts(&self, id: SiteId) -> Option<&SiteFacts> {
+        let site = self.sites.iter().find(|site| site.id == id)?;
+        Some(&site.facts)
     }
 
     /// The site that answers for `host` (lower case, no port).
     #[must_use]
     pub fn find(&self, host: &[u8]) -> Option<SiteId> {
         self.by_host.get(host).copied().or(self.default)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn site(host: &str, root: &str) -> SiteRule {
+        SiteRule {
+            hosts: vec![host.to_owned()],
+            root: Some(root.into()),
+            ..SiteRule::default()
+        }
+    }
+
+    #[test]
+    fn a_site_that_did_not_change_keeps_its_id_and_others_get_new_ones() {
+        let before = SiteTable::new(&[site("a", "/a"), site("b", "/b")]);
+        let after = SiteTable::following(
+            &before,
+            &[site("b", "/b"), site("a", "/other"), site("b", "/b")],
+        );
+        assert_eq!(after.find(b"b"), before.find(b"b"));
+        assert_ne!(after.find(b"a"), before.find(b"a"));
+        let ids: Vec<_> = after.with_ids().into_iter().map(|(id, _)| id).collect();
+        assert_eq!(ids, [SiteId(1), SiteId(2), SiteId(3)]);
+        let last = SiteTable::following(&after, &[site("a", "/a")]);
+        assert_eq!(last.find(b"a"), Some(SiteId(4)));
+        assert!(last.facts(SiteId(1)).is_none());
     }
 }

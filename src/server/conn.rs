@@ -9,28 +9,37 @@
 //!     │ part of a head                       ▲
 //!     ├──────────────▶ Head ─────────────────┤ rest of the head
 //!     │ bytes must be fetched first          │
-//!     └──────────────▶ Filling ──────────────┘ filled: the same head again
+//!     ├──────────────▶ Filling ──────────────┤ filled: the same head again
+//!     │ its body goes to the origin          │
+//!     └──────────────▶ Uploading ────────────┘ filled: the head that was kept; Finished, where the body is not at its end
 //!   any ── refused, Connection: close, 1.0 ──▶ Finished: nothing more is read as a request
 //! ```
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use super::access::{self, Deferred};
 use super::deadlines::Wait;
 use super::reject;
+use super::relay;
 use super::respond::{self, Envelope, Written};
 use super::settings::Limits;
 use super::transfer::Transfer;
-use crate::cache::order::{Job, Ticket};
+use super::upload::Uploading;
+use crate::cache::order::{Fetched, Job, Ticket, Upload};
 use crate::cache::{Answer, FrontDesk, Moment, Reply};
 use crate::http::framing::{self, BodySkimmer, RequestBody, Skim};
 use crate::http::head::{self, Field, HeadLimits, Method, Parsed, RequestHead, Version};
 use crate::http::reject::Reject;
 use crate::policy::rule::Rule;
 use crate::stats::{AccessSink, Counter, WorkerStats};
+use crate::store::pipe::Pipe;
 
 /// Prepared output past which no further pipelined request is answered before it is sent.
 const OUTPUT_MAX: usize = 64 << 10;
+
+/// Bytes of a request's body that may wait for the origin.
+const UPLOAD_MAX: usize = 256 << 10;
 
 /// Longest request body that is read and thrown away to keep the connection.
 const SKIM_MAX: u64 = 1 << 20;
@@ -60,6 +69,19 @@ pub struct Turn<'t> {
     pub peer: Option<SocketAddr>,
     /// Whether the server is going down, so that each answer is its connection's last.
     pub draining: bool,
+    /// What came of the order that the connection has waited for; it is for the first request.
+    pub filled: Option<Filling>,
+    /// Orders that nobody waits for.
+    pub refreshes: &'t mut Vec<(Ticket, Job)>,
+}
+
+/// What came of an order for a request that needs an origin.
+#[derive(Debug)]
+pub enum Filling {
+    /// A response.
+    Fetched(Box<Fetched>),
+    /// None, for this reason.
+    NotFetched(Rule),
 }
 
 /// What the caller does next.
@@ -74,6 +96,11 @@ pub enum Next {
     /// Send the output; keep the bytes not used and advance again when this ticket is filled. The job is there
     /// for the first that asks.
     Wait(Ticket, Option<Job>),
+    /// Send the output, place this order, and advance with the bytes not used, which are the request's body; when the
+    /// order is filled, call [`Connection::answer_upload`].
+    Upload(Ticket, Job),
+    /// Keep the bytes not used: advance again when the pipe has room, or when the answer has been sent.
+    Hold(Option<Arc<Pipe>>),
     /// Send the output, then close.
     Close,
 }
@@ -94,6 +121,7 @@ enum Phase {
     Head,
     Skimming(BodySkimmer, u64),
     Filling,
+    Uploading(Box<Uploading>),
     Finished,
 }
 
@@ -112,6 +140,8 @@ enum Handled {
     Last(Option<Transfer>),
     /// Must wait.
     Wait(Ticket, Option<Job>),
+    /// Its body goes with the order.
+    Upload(Ticket, Job, RequestBody, Arc<Pipe>),
 }
 
 impl Connection {
@@ -123,6 +153,8 @@ impl Connection {
             Phase::Head => Wait::Head,
             Phase::Skimming(..) => Wait::Body,
             Phase::Filling => Wait::Fill,
+            Phase::Uploading(ref upload) if upload.is_ended() => Wait::Origin,
+            Phase::Uploading(_) => Wait::Upload,
             Phase::Finished => Wait::Linger,
         }
     }
@@ -131,6 +163,18 @@ impl Connection {
     #[must_use]
     pub fn is_finished(&self) -> bool {
         matches!(self.phase, Phase::Finished)
+    }
+
+    /// Whether no more bytes are wanted for now: the body under way waits for room, or its answer for the origin.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        matches!(&self.phase, Phase::Uploading(upload) if upload.holds())
+    }
+
+    /// Whether a request's body is on its way to the origin.
+    #[must_use]
+    pub fn is_uploading(&self) -> bool {
+        matches!(self.phase, Phase::Uploading(_))
     }
 
     /// Answers as many of the requests in `bytes` as fit the output.
@@ -165,6 +209,22 @@ impl Connection {
                         self.phase = Phase::Ready;
                     }
                     continue;
+                }
+                Phase::Uploading(upload) => {
+                    let (count, next) = match upload.take(rest) {
+                        Ok(taken) => taken,
+                        Err(reject) => {
+                            self.refuse(reject, Method::Post, None, turn);
+                            return Step {
+                                used: bytes.len(),
+                                next: Next::Close,
+                            };
+                        }
+                    };
+                    return Step {
+                        used: used + count,
+                        next,
+                    };
                 }
                 Phase::Ready | Phase::Head | Phase::Filling => {}
             }
@@ -204,6 +264,7 @@ impl Connection {
             }
         };
         let handled = self.take_request(head, rest.len() > size, turn);
+        let kept = rest.get(..size).unwrap_or_default();
         if !matches!(handled, Handled::Wait(..)) {
             *used += size;
         }
@@ -223,6 +284,10 @@ impl Connection {
                 self.phase = Phase::Filling;
                 Some(Next::Wait(ticket, job))
             }
+            Handled::Upload(ticket, job, body, pipe) => {
+                self.phase = Phase::Uploading(Box::new(Uploading::new(kept, body, pipe)));
+                Some(Next::Upload(ticket, job))
+            }
         }
     }
 
@@ -239,28 +304,84 @@ impl Connection {
                 turn.stats.bump(Counter::RequestsPipelined);
             }
         }
-        let (body, last) = match check_body(head) {
+        let (body, expects) = match check_body(head) {
             Ok(checked) => checked,
             Err(reject) => {
                 self.refuse(reject, head.method, Some(head), turn);
                 return Handled::Last(None);
             }
         };
+        let answer = match turn.filled.take() {
+            None => turn.desk.answer(head, turn.peer, turn.now),
+            Some(Filling::Fetched(fetched)) => turn.desk.answer_fetched(head, *fetched, turn.now),
+            Some(Filling::NotFetched(rule)) => Answer::Respond(Reply::of_failure(rule), rule),
+        };
+        if let Answer::Fill(ticket, Job::Fetch(mut fetch)) = answer {
+            if matches!(body, RequestBody::None) {
+                return Handled::Wait(ticket, Some(Job::Fetch(fetch)));
+            }
+            if expects {
+                // RFC 9110 s10.1.1: nothing speaks against the body, as far as this hop can tell.
+                turn.stats.bump(Counter::AnswersContinue);
+                turn.out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+            }
+            let pipe = Arc::new(Pipe::new(UPLOAD_MAX));
+            fetch.body = Some(Upload {
+                pipe: Arc::clone(&pipe),
+                size: match body {
+                    RequestBody::Length(size) => Some(size),
+                    RequestBody::None | RequestBody::Chunked => None,
+                },
+            });
+            return Handled::Upload(ticket, Job::Fetch(fetch), body, pipe);
+        }
+        self.give(answer, head, (body, expects), follows, turn)
+    }
+
+    /// Writes an answer that is there, or waits.
+    fn give(
+        &mut self,
+        answer: Answer,
+        head: &RequestHead<'_>,
+        (body, expects): (RequestBody, bool),
+        follows: bool,
+        turn: &mut Turn<'_>,
+    ) -> Handled {
+        match body {
+            _ if matches!(answer, Answer::Fill(..) | Answer::Join(_)) => {}
+            RequestBody::Length(length) if length > SKIM_MAX => {
+                self.refuse(Reject::BodyTooLarge, head.method, Some(head), turn);
+                return Handled::Last(None);
+            }
+            _ => {}
+        }
+        // RFC 9110 s10.1.1: a final answer instead of 100 tells the client to keep its body; it may send it all the same,
+        // so where it ends can't be known.
+        let last = expects && !matches!(body, RequestBody::None);
+        let body = if last { RequestBody::None } else { body };
         let follows = follows && matches!(body, RequestBody::None);
-        let envelope = Envelope {
+        let mut envelope = Envelope {
             method: head.method,
             version: head.version,
             // A drain answers what was received before it: the last of those answers says that no more will be read.
             keep_alive: head.keep_alive() && !last && (follows || !turn.draining),
             date: turn.date,
         };
-        let (written, rule) = match turn.desk.answer(head, turn.now) {
+        let (written, rule) = match answer {
             Answer::Serve(ref served) => {
                 let rule = served.rule;
-                if let Some(counter) = rule.hit_counter() {
-                    turn.stats.bump(counter);
-                }
                 (respond::serve(served, &envelope, turn.out), rule)
+            }
+            Answer::Send(sending) => {
+                let rule = sending.rule;
+                envelope.keep_alive &= !relay::must_close(&sending, head.method, head.version);
+                (relay::send(sending, &envelope, turn.out), rule)
+            }
+            Answer::SendAndRefresh(sending, ticket, job) => {
+                turn.refreshes.push((ticket, job));
+                let rule = sending.rule;
+                envelope.keep_alive &= !relay::must_close(&sending, head.method, head.version);
+                (relay::send(sending, &envelope, turn.out), rule)
             }
             Answer::Respond(reply, rule) => {
                 (respond::reply(&reply, rule, &envelope, turn.out), rule)
@@ -272,6 +393,9 @@ impl Connection {
                 return Handled::Last(None);
             }
         };
+        if let Some(counter) = rule.hit_counter() {
+            turn.stats.bump(counter);
+        }
         if !matches!(body, RequestBody::None) {
             turn.stats.bump(Counter::RequestsIgnoredBody);
         }
@@ -281,6 +405,38 @@ impl Connection {
         } else {
             Handled::Last(transfer)
         }
+    }
+
+    /// Answers the request whose body is on its way to the origin, with what came of its order. What is left of the body
+    /// is not read: the connection closes then.
+    pub fn answer_upload(&mut self, turn: &mut Turn<'_>) -> Option<Transfer> {
+        let Phase::Uploading(upload) = std::mem::take(&mut self.phase) else {
+            return None;
+        };
+        let mut scratch = head::FieldScratch::new();
+        let parsed = head::parse_head(upload.head(), &limits_of(turn), &mut scratch);
+        let Ok(Parsed::Complete { head, .. }) = parsed else {
+            self.phase = Phase::Finished;
+            return None;
+        };
+        let answer = match turn.filled.take() {
+            Some(Filling::Fetched(fetched)) => turn.desk.answer_fetched(&head, *fetched, turn.now),
+            Some(Filling::NotFetched(rule)) => Answer::Respond(Reply::of_failure(rule), rule),
+            None => Answer::Respond(Reply::Unavailable, Rule::FillTimeout),
+        };
+        let is_last = !upload.is_ended();
+        let handled = self.give(answer, &head, (RequestBody::None, false), false, turn);
+        let (transfer, closes) = match handled {
+            Handled::Answered(transfer, _) => (transfer, is_last),
+            Handled::Last(transfer) => (transfer, true),
+            Handled::Wait(..) | Handled::Upload(..) => (None, true),
+        };
+        self.phase = if closes {
+            Phase::Finished
+        } else {
+            Phase::Ready
+        };
+        transfer
     }
 
     /// Answers the request whose head `bytes` start with, if they do, with a 503: its order could not be placed or was not
@@ -387,7 +543,7 @@ fn method_of_unparsed(mut bytes: &[u8]) -> Method {
     }
 }
 
-/// The request's body and whether the connection must close after the answer.
+/// The request's body and whether the client waits for a 100 before it sends it.
 fn check_body(head: &RequestHead<'_>) -> Result<(RequestBody, bool), Reject> {
     let body = framing::request_body(head)?;
     let expects = head.field(Field::Expect).is_some() && head.version == Version::Http11;
@@ -398,14 +554,7 @@ fn check_body(head: &RequestHead<'_>) -> Result<(RequestBody, bool), Reject> {
     {
         return Err(Reject::ExpectationUnknown);
     }
-    match body {
-        RequestBody::None => Ok((body, false)),
-        RequestBody::Length(length) if length > SKIM_MAX => Err(Reject::BodyTooLarge),
-        // RFC 9110 s10.1.1: a final answer instead of 100 tells the client to keep its body; it may send it all
-        // the same, so where it ends can't be known.
-        _ if expects => Ok((RequestBody::None, true)),
-        _ => Ok((body, false)),
-    }
+    Ok((body, expects))
 }
 
 #[cfg(test)]

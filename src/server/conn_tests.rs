@@ -9,11 +9,14 @@ use arc_swap::ArcSwap;
 
 use super::*;
 use crate::index::pins::PinIndex;
+use crate::index::responses::Responses;
 use crate::index::sites::{SiteRule, SiteTable};
+use crate::policy::origin_rule::OriginRule;
 use crate::units::{MonoNanos, UnixSeconds};
 
 const HEAD: &str = "GET /x HTTP/1.1\r\nHost: a\r\n\r\n";
 const SITE_HEAD: &str = "GET /x HTTP/1.1\r\nHost: site.test\r\n\r\n";
+const UPLOAD_HEAD: &str = "POST /x HTTP/1.1\r\nHost: proxy.test\r\nContent-Length: 27\r\n\r\n";
 const BAD_HEAD: &str = "NONSENSE\r\n\r\n";
 
 /// What befalls a connection.
@@ -29,12 +32,20 @@ enum Event {
     GiveUp,
     TimeOut,
     HeadInDrain,
+    HeadToUpload,
 }
 
-const PHASES: [&str; 5] = ["Ready", "Head", "Skimming", "Filling", "Finished"];
+const PHASES: [&str; 6] = [
+    "Ready",
+    "Head",
+    "Skimming",
+    "Filling",
+    "Uploading",
+    "Finished",
+];
 
 /// By event, in the order of [`PHASES`].
-const MATRIX: [(Event, [&str; 5]); 10] = [
+const MATRIX: [(Event, [&str; 6]); 11] = [
     (
         Event::PartialHead,
         [
@@ -42,6 +53,7 @@ const MATRIX: [(Event, [&str; 5]); 10] = [
             "Head; Receive",
             "Skimming; Receive",
             "Head; Receive",
+            "Uploading; Receive",
             "Finished; Close",
         ],
     ),
@@ -52,6 +64,7 @@ const MATRIX: [(Event, [&str; 5]); 10] = [
             "Ready 404; Receive",
             "Ready; Receive",
             "Ready 404; Receive",
+            "Uploading; Hold",
             "Finished; Close",
         ],
     ),
@@ -63,6 +76,8 @@ const MATRIX: [(Event, [&str; 5]); 10] = [
             // The rest of it stands where a head should begin.
             "Finished 400; Close",
             "Filling; Wait",
+            // The rest of it waits for the answer.
+            "Uploading; Hold",
             "Finished; Close",
         ],
     ),
@@ -73,6 +88,7 @@ const MATRIX: [(Event, [&str; 5]); 10] = [
             "Finished 400; Close",
             "Skimming; Receive",
             "Finished 400; Close",
+            "Uploading; Receive",
             "Finished; Close",
         ],
     ),
@@ -83,6 +99,7 @@ const MATRIX: [(Event, [&str; 5]); 10] = [
             "Head; Receive",
             "Skimming; Receive",
             "Head; Receive",
+            "Uploading; Receive",
             "Finished; Close",
         ],
     ),
@@ -93,6 +110,7 @@ const MATRIX: [(Event, [&str; 5]); 10] = [
             "Ready 404 404; Receive",
             "Ready 404; Receive",
             "Ready 404 404; Receive",
+            "Uploading; Hold",
             "Finished; Close",
         ],
     ),
@@ -103,12 +121,14 @@ const MATRIX: [(Event, [&str; 5]); 10] = [
             "Ready; Receive",
             "Skimming; Receive",
             "Ready; Receive",
+            "Uploading; Receive",
             "Finished; Close",
         ],
     ),
     (
         Event::GiveUp,
         [
+            "Finished 503",
             "Finished 503",
             "Finished 503",
             "Finished 503",
@@ -124,6 +144,7 @@ const MATRIX: [(Event, [&str; 5]); 10] = [
             "Finished 408",
             "Finished 408",
             "Finished 408",
+            "Finished 408",
         ],
     ),
     (
@@ -133,6 +154,19 @@ const MATRIX: [(Event, [&str; 5]); 10] = [
             "Finished 404; Close",
             "Ready; Receive",
             "Finished 404; Close",
+            "Uploading; Hold",
+            "Finished; Close",
+        ],
+    ),
+    (
+        Event::HeadToUpload,
+        [
+            "Uploading; Upload",
+            "Uploading; Upload",
+            // The rest of it stands where a head should begin.
+            "Finished 400; Close",
+            "Uploading; Upload",
+            "Uploading; Hold",
             "Finished; Close",
         ],
     ),
@@ -146,25 +180,34 @@ struct Bench {
     log: AccessSink,
     limits: Limits,
     out: Vec<u8>,
+    refreshes: Vec<(Ticket, Job)>,
 }
 
 impl Bench {
     /// A connection in `phase`.
     fn in_phase(phase: &str) -> Self {
-        let sites = SiteTable::new(&[SiteRule {
+        let files = SiteRule {
             hosts: vec!["site.test".to_owned()],
             root: Some("/nowhere".into()),
             line: 1,
             ..SiteRule::default()
-        }]);
+        };
+        let proxied = SiteRule {
+            hosts: vec!["proxy.test".to_owned()],
+            origin: Some(OriginRule::default()),
+            line: 2,
+            ..SiteRule::default()
+        };
+        let sites = SiteTable::new(&[files, proxied]);
         let pins = Arc::new(ArcSwap::from_pointee(PinIndex::default()));
         let mut bench = Self {
             conn: Connection::default(),
-            desk: FrontDesk::new(pins, Arc::new(sites), 16),
+            desk: FrontDesk::new(pins, Arc::new(sites), Arc::new(Responses::new(1 << 20)), 16),
             stats: WorkerStats::new(),
             log: AccessSink::off(),
             limits: Limits::default(),
             out: Vec::new(),
+            refreshes: Vec::new(),
         };
         let length = HEAD.len();
         let post = format!("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
@@ -172,6 +215,7 @@ impl Bench {
             "Head" => bench.advance("G", false),
             "Skimming" => bench.advance(&post, false),
             "Filling" => bench.advance(SITE_HEAD, false),
+            "Uploading" => bench.advance(UPLOAD_HEAD, false),
             "Finished" => bench.advance(BAD_HEAD, false),
             _ => String::new(),
         };
@@ -186,6 +230,7 @@ impl Bench {
             Phase::Head => "Head",
             Phase::Skimming(..) => "Skimming",
             Phase::Filling => "Filling",
+            Phase::Uploading(_) => "Uploading",
             Phase::Finished => "Finished",
         }
     }
@@ -210,6 +255,8 @@ impl Bench {
             log: &mut self.log,
             peer: None,
             draining,
+            filled: None,
+            refreshes: &mut self.refreshes,
         };
         act(&mut self.conn, &mut turn)
     }
@@ -222,6 +269,8 @@ impl Bench {
             Next::Flush => "Flush",
             Next::Body(_) => "Body",
             Next::Wait(..) => "Wait",
+            Next::Upload(..) => "Upload",
+            Next::Hold(_) => "Hold",
             Next::Close => "Close",
         };
         format!("; {next}")
@@ -238,6 +287,7 @@ impl Bench {
             Event::Pipelined => self.advance(&HEAD.repeat(2), false),
             Event::NoBytes => self.advance("", false),
             Event::HeadInDrain => self.advance(HEAD, true),
+            Event::HeadToUpload => self.advance(UPLOAD_HEAD, false),
             Event::GiveUp => self.with_turn(false, |conn, turn| {
                 conn.give_up(Rule::FillTimeout, HEAD.as_bytes(), turn);
                 String::new()

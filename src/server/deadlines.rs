@@ -19,22 +19,28 @@ pub enum Wait {
     Idle,
     /// The rest of a request body that is thrown away.
     Body,
+    /// The next bytes of a request body that goes to the origin.
+    Upload,
     /// The client to take bytes.
     Send,
     /// The fill threads.
     Fill,
+    /// The origin, through the fill threads, which have deadlines of their own.
+    Origin,
     /// The client to close after the last answer.
     Linger,
 }
 
 impl Wait {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Head,
         Self::Idle,
         Self::Body,
+        Self::Upload,
         Self::Send,
         Self::Fill,
+        Self::Origin,
         Self::Linger,
     ];
 }

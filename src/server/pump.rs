@@ -6,20 +6,24 @@
 //! | sealed memory | send of the head, then sendfile(2) by reference to the pages |
 //! | guarded mapping or file | one send of head and mapping: the kernel copies |
 //! | unguarded file | a piece is read, verified, then sent with the head |
+//! | stored body in a file | send of the head, then sendfile(2): its bytes are written once |
+//! | body in passing | one send of head and the next bytes |
 //!
-//! Only sealed memory leaves by reference: a client on this machine (over loopback, or in another network namespace) may
+//! Of local files only sealed memory leaves by reference: a client on this machine (over loopback, or in another network namespace) may
 //! leave bytes unread in its receive queue long after they were acknowledged, and the queue refers to the very pages that
 //! were sent. Were they a file's, an edit in place would change what the client has yet to read.
 //!
 //! Pages that are not in memory are never touched: the caller is told to have them warmed.
 
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use super::respond::slice;
 use super::transfer::Transfer;
 use crate::stats::{Counter, WorkerStats};
 use crate::store::Held;
+use crate::store::body::{Body, BodyState};
+use crate::store::pipe::{Front, Pipe};
 use crate::sys::file::HeldFile;
 use crate::sys::{residency, send, socket};
 
@@ -41,6 +45,10 @@ pub enum Pumped {
     Yield,
     /// The next bytes are not in memory.
     Cold,
+    /// All that is there of the body was sent; more is to come.
+    Starved,
+    /// No more of the body comes, although its end was not reached.
+    Broken,
     /// The file's bytes are no longer those of the answer's validator, or can't be read.
     Changed,
     /// The connection failed.
@@ -131,6 +139,12 @@ fn pump_body(
                 let count = outcome(send::file(socket, memory, at, length))?;
                 by_reference(count, transfer, stats)?;
             }
+            Held::Growing(body) => {
+                grown(socket, head, sent, (body, transfer), stats)?;
+            }
+            Held::Passing(reader) => {
+                passing(socket, head, sent, (reader.pipe(), transfer), stats)?;
+            }
             Held::Unguarded(file) => {
                 let body = read(file, transfer, scratch)?;
                 // Looked at after the read: bytes of a later write can't be among those read before it.
@@ -146,8 +160,73 @@ fn pump_body(
     Ok(Pumped::Done)
 }
 
+/// Sends what is there of a stored body.
+fn grown(
+    socket: BorrowedFd<'_>,
+    head: &[u8],
+    sent: &mut usize,
+    (body, transfer): (&Body, &mut Transfer),
+    stats: &WorkerStats,
+) -> Result<(), Pumped> {
+    // Before the bytes: those that come in between are found when the wait for them begins.
+    let state = body.state();
+    let run = body.run_from(transfer.next);
+    if run == 0 {
+        pump_bytes(socket, head, sent, false, stats)?;
+        return Err(match state {
+            BodyState::Open => Pumped::Starved,
+            BodyState::Complete | BodyState::Failed => Pumped::Broken,
+        });
+    }
+    let piece = run.min(transfer.left()).min(PIECE_MAX);
+    if let Some(bytes) = body.memory_from(transfer.next) {
+        let length = usize::try_from(piece).unwrap_or(usize::MAX);
+        let bytes = bytes.get(..length).unwrap_or(bytes);
+        let rest = head.get(*sent..).unwrap_or_default();
+        let count = outcome(send::memory(socket, rest, bytes))?;
+        account(count, head.len(), sent, transfer, stats);
+        return Ok(());
+    }
+    let file = body.file().ok_or(Pumped::Broken)?;
+    let piece = if file.is_memory {
+        piece
+    } else {
+        warm(transfer, &file.file, piece)?
+    };
+    let length = usize::try_from(piece).unwrap_or(usize::MAX);
+    pump_bytes(socket, head, sent, true, stats)?;
+    let count = outcome(send::file(socket, &file.file, transfer.next, length))?;
+    by_reference(count, transfer, stats)
+}
+
+/// Sends the next bytes of a body in passing.
+fn passing(
+    socket: BorrowedFd<'_>,
+    head: &[u8],
+    sent: &mut usize,
+    (pipe, transfer): (&Pipe, &mut Transfer),
+    stats: &WorkerStats,
+) -> Result<(), Pumped> {
+    let bytes = match pipe.front() {
+        Front::Bytes(bytes) => bytes,
+        Front::Empty => {
+            pump_bytes(socket, head, sent, false, stats)?;
+            return Err(Pumped::Starved);
+        }
+        Front::End | Front::Failed => return Err(Pumped::Broken),
+    };
+    let length = usize::try_from(transfer.left()).unwrap_or(usize::MAX);
+    let bytes = bytes.get(..length).unwrap_or(&bytes);
+    let rest = head.get(*sent..).unwrap_or_default();
+    let before = transfer.next;
+    let count = outcome(send::memory(socket, rest, bytes))?;
+    account(count, head.len(), sent, transfer, stats);
+    pipe.consume(usize::try_from(transfer.next - before).unwrap_or(usize::MAX));
+    Ok(())
+}
+
 /// How much of the next `piece` is in memory: all of it, or what was warmed just now.
-fn warm(transfer: &mut Transfer, file: &HeldFile, piece: u64) -> Result<u64, Pumped> {
+fn warm(transfer: &mut Transfer, file: impl AsFd, piece: u64) -> Result<u64, Pumped> {
     if transfer.next < transfer.warm_to {
         return Ok(piece.min(transfer.warm_to - transfer.next));
     }

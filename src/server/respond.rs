@@ -3,14 +3,14 @@
 use std::collections::VecDeque;
 
 use super::transfer::{Parts, Transfer};
-use crate::cache::{Reply, Served};
+use crate::cache::{Lease, Reply, Served};
 use crate::http::head::{Method, Version};
 use crate::http::message;
 use crate::http::multipart::Multipart;
 use crate::http::range::{ByteRange, RangeList};
 use crate::policy::rule::Rule;
 use crate::policy::selection::Part;
-use crate::store::Held;
+use crate::store::Object;
 
 /// Bodies held on the heap up to this size are copied behind their head: one send, and pipelined answers coalesce.
 const COPY_MAX: u64 = 16 << 10;
@@ -78,7 +78,8 @@ fn whole(served: &Served, size: u64, envelope: &Envelope<'_>, out: &mut Vec<u8>)
         out.truncate(out.len() - 2);
         finish_head(envelope, out);
     }
-    body(served, 0, size, envelope, 200, out)
+    let lease = || Lease::Local(served.lease.clone());
+    body(served.lease.object(), lease, (0, size), envelope, 200, out)
 }
 
 fn not_modified(served: &Served, envelope: &Envelope<'_>, out: &mut Vec<u8>) -> Written {
@@ -105,7 +106,9 @@ fn one_range(
     message::append_content_range(out, range, representation.object.size());
     message::append_content_length(out, range.last - range.first + 1);
     finish_head(envelope, out);
-    body(served, range.first, range.last + 1, envelope, 206, out)
+    let lease = || Lease::Local(served.lease.clone());
+    let stretch = (range.first, range.last + 1);
+    body(served.lease.object(), lease, stretch, envelope, 206, out)
 }
 
 fn many_ranges(
@@ -126,6 +129,16 @@ fn many_ranges(
     multipart.append_content_type(out);
     message::append_content_length(out, length);
     finish_head(envelope, out);
+    let lease = Lease::Local(served.lease.clone());
+    Written {
+        status: 206,
+        body_bytes: length,
+        transfer: Some(Transfer::of_parts(lease, parts_of(&multipart, ranges))),
+    }
+}
+
+/// What is sent of a representation in several ranges.
+pub(super) fn parts_of(multipart: &Multipart<'_>, ranges: &RangeList) -> Parts {
     let mut parts = VecDeque::with_capacity(ranges.len());
     for range in ranges.iter() {
         let mut head = Vec::with_capacity(256);
@@ -134,19 +147,14 @@ fn many_ranges(
     }
     let mut closing = Vec::with_capacity(64);
     multipart.append_closing(&mut closing);
-    let transfer = Transfer::of_parts(served.lease.clone(), Parts { parts, closing });
-    Written {
-        status: 206,
-        body_bytes: length,
-        transfer: Some(transfer),
-    }
+    Parts { parts, closing }
 }
 
 /// The bytes from `first` to before `end`, copied when they are few and in memory.
-fn body(
-    served: &Served,
-    first: u64,
-    end: u64,
+pub(super) fn body(
+    object: &Object,
+    lease: impl FnOnce() -> Lease,
+    (first, end): (u64, u64),
     envelope: &Envelope<'_>,
     status: u16,
     out: &mut Vec<u8>,
@@ -160,7 +168,7 @@ fn body(
     }
     let body_bytes = end - first;
     if body_bytes <= COPY_MAX
-        && let Held::Heap(bytes) = served.lease.object().held()
+        && let Some(bytes) = object.in_memory()
         && let Some(bytes) = slice(bytes, first, end)
     {
         out.extend_from_slice(bytes);
@@ -170,11 +178,10 @@ fn body(
             transfer: None,
         };
     }
-    let transfer = Transfer::new(served.lease.clone(), first, end);
     Written {
         status,
         body_bytes,
-        transfer: Some(transfer),
+        transfer: Some(Transfer::new(lease(), first, end)),
     }
 }
 
@@ -198,7 +205,13 @@ pub fn reply(reply: &Reply, rule: Rule, envelope: &Envelope<'_>, out: &mut Vec<u
         Reply::RangeUnsatisfiable(size) => message::append_unsatisfied_range(out, *size),
         Reply::Redirect(location) => message::append_field(out, b"Location", &[location]),
         Reply::Unavailable => message::append_field(out, b"Retry-After", &[b"1"]),
-        Reply::NotFound | Reply::Forbidden | Reply::MethodUnknown | Reply::PreconditionFailed => {}
+        Reply::NotFound
+        | Reply::Forbidden
+        | Reply::MethodUnknown
+        | Reply::PreconditionFailed
+        | Reply::BadGateway
+        | Reply::GatewayTimeout
+        | Reply::Loop => {}
     }
     if status == 204 {
         finish_head(envelope, out);
@@ -255,7 +268,7 @@ fn begin_head(status: u16, envelope: &Envelope<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-fn finish_head(envelope: &Envelope<'_>, out: &mut Vec<u8>) {
+pub(super) fn finish_head(envelope: &Envelope<'_>, out: &mut Vec<u8>) {
     let connection: &[u8] = match (envelope.keep_alive, envelope.version) {
         (true, Version::Http11) => b"\r\n",
         (true, Version::Http10) => b"Connection: keep-alive\r\n\r\n",

@@ -8,14 +8,21 @@ use super::driver::Controls;
 use super::inbox::ORDERS_MAX;
 use super::pump::{self, Pumped};
 use super::slot::Stage;
-use super::worker::{OUTPUT_KEPT, WARM_BYTES, Worker};
+use super::transfer::NextPart;
+use super::worker::{OUTPUT_KEPT, PENDING_MAX, WARM_BYTES, Worker};
 use crate::cache::order::{Job, Order, Ticket};
 use crate::policy::rule::Rule;
 use crate::stats::Counter;
-use crate::units::MonoNanos;
+use crate::store::Object;
+use crate::store::pipe::Pipe;
+use crate::units::{MonoNanos, Waiter};
 
 /// Most connections that wait for one order; the next is told to come back.
 const WAITERS_MAX: usize = 4096;
+/// Most further parts of one body that are sent before others get their turn.
+const PARTS_MAX: usize = 64;
+/// Marks the tickets of those who wait for a body; others count up from 1.
+const GROWTH: u64 = 1 << 63;
 /// Most orders for the same cold bytes before they are given up: the page cache does not keep them.
 const COLD_MAX: u8 = 16;
 
@@ -70,32 +77,43 @@ impl Worker {
         bytes: &[u8],
         controls: &mut C,
     ) -> bool {
-        let slot = &mut self.slots[key];
-        let socket = slot.socket.as_fd();
-        let (sent, pumped) = pump::pump(
-            socket,
-            bytes,
-            slot.transfer.as_mut(),
-            &mut self.scratch,
-            &self.stats,
-        );
-        if matches!(pumped, Pumped::Done) {
-            // The head of a further part of the body goes the same way as what was sent before it.
-            let mut part = Vec::new();
-            if slot
-                .transfer
-                .as_mut()
-                .is_some_and(|transfer| transfer.next_part(&mut part))
-            {
-                return self.flush(key, &part, controls);
+        let mut part = Vec::new();
+        for parts in 0.. {
+            let head = if parts == 0 { bytes } else { &part };
+            let slot = &mut self.slots[key];
+            let socket = slot.socket.as_fd();
+            let (sent, mut pumped) = pump::pump(
+                socket,
+                head,
+                slot.transfer.as_mut(),
+                &mut self.scratch,
+                &self.stats,
+            );
+            let mut unsent = head.get(sent..).unwrap_or_default().to_vec();
+            if matches!(pumped, Pumped::Done) {
+                let transfer = slot.transfer.as_mut();
+                let next = transfer.map_or(NextPart::Nothing, |transfer| {
+                    transfer.next_part(&mut unsent)
+                });
+                pumped = match next {
+                    NextPart::Nothing => {
+                        self.complete(key);
+                        return true;
+                    }
+                    // The head of a further part of the body goes the same way as what was sent before it.
+                    NextPart::More if parts < PARTS_MAX => {
+                        part = unsent;
+                        continue;
+                    }
+                    NextPart::More => Pumped::Yield,
+                    NextPart::Starved => Pumped::Starved,
+                    NextPart::Failed => Pumped::Broken,
+                };
             }
-            self.complete(key);
-            return true;
+            slot.backlog = unsent;
+            self.hold_up(key, &pumped, controls);
+            break;
         }
-        slot.backlog.clear();
-        slot.backlog
-            .extend_from_slice(bytes.get(sent..).unwrap_or_default());
-        self.hold_up(key, &pumped, controls);
         false
     }
 
@@ -150,6 +168,11 @@ impl Worker {
                 self.deadlines.begin(token.slot, Wait::Fill, now);
                 self.warm(key);
             }
+            Pumped::Starved => self.await_growth(key),
+            Pumped::Broken => {
+                self.stats.bump(Counter::AbortedFill);
+                self.close(key, true, controls);
+            }
             Pumped::Changed => {
                 self.stats.bump(Counter::AbortedChanged);
                 self.close(key, true, controls);
@@ -167,7 +190,7 @@ impl Worker {
             return;
         }
         if slot.stage == Stage::Waiting {
-            self.deadlines.begin(key as u32, Wait::Fill, now);
+            self.deadlines.begin(key as u32, slot.awaits, now);
             return;
         }
         if !slot.pending.is_empty() {
@@ -198,6 +221,10 @@ impl Worker {
         controls: &mut C,
     ) {
         let token = self.token(key);
+        self.slots[key].awaits = match job {
+            Some(Job::Fetch(_)) => Wait::Origin,
+            _ => Wait::Fill,
+        };
         let placed = match job {
             Some(job) => {
                 let placed = self.order(ticket, job);
@@ -233,8 +260,9 @@ impl Worker {
             }
             // Where earlier answers are still being sent, the client's time runs, not the fill threads'.
             if !slot.is_sending() {
+                let awaits = slot.awaits;
                 self.deadlines
-                    .begin(token.slot, Wait::Fill, self.clock.now().mono);
+                    .begin(token.slot, awaits, self.clock.now().mono);
             }
         }
     }
@@ -284,4 +312,88 @@ impl Worker {
             self.retry.push(token);
         }
     }
+
+    /// Waits for more of a body that is being fetched.
+    fn await_growth(&mut self, key: usize) {
+        let token = self.token(key);
+        let now = self.clock.now().mono;
+        let Some(transfer) = &self.slots[key].transfer else {
+            return;
+        };
+        let object = transfer.lease.object();
+        let ticket = growth_of(object);
+        let waiter = Waiter {
+            worker: self.id,
+            ticket,
+        };
+        if object.subscribe(waiter, transfer.next) {
+            self.waiting.entry(ticket).or_default().push(token);
+            self.deadlines.begin(token.slot, Wait::Origin, now);
+        } else {
+            // It has grown, or ended, just now.
+            self.ready.push_back(token);
+            self.deadlines.begin(token.slot, Wait::Send, now);
+        }
+    }
+
+    /// Keeps what was received of a request's body until its pipe has room, or until the origin has answered.
+    pub(super) fn hold<C: Controls>(
+        &mut self,
+        key: usize,
+        pipe: Option<&Arc<Pipe>>,
+        unused: usize,
+        controls: &mut C,
+    ) {
+        let token = self.token(key);
+        let now = self.clock.now().mono;
+        if let Some(pipe) = pipe {
+            let ticket = Ticket(Arc::as_ptr(pipe).addr() as u64 | GROWTH);
+            let waiter = Waiter {
+                worker: self.id,
+                ticket,
+            };
+            if pipe.subscribe_writer(waiter) {
+                self.waiting.entry(ticket).or_default().push(token);
+            } else {
+                self.ready.push_back(token);
+            }
+        }
+        let slot = &mut self.slots[key];
+        self.deadlines.begin(token.slot, Wait::Origin, now);
+        let pauses = unused >= PENDING_MAX && !slot.io.paused;
+        if pauses && controls.pause(token, &mut slot.io).is_err() {
+            self.close(key, true, controls);
+        }
+    }
+
+    /// Answers a request whose body is on its way, or at its end.
+    pub(super) fn answer_upload<C: Controls>(&mut self, key: usize, controls: &mut C) {
+        let transfer = self.with_turn(key, |conn, turn| conn.answer_upload(turn));
+        let slot = &mut self.slots[key];
+        slot.transfer = transfer;
+        if slot.conn.is_finished() {
+            slot.pending = Vec::new();
+            self.finish(key, controls);
+            return;
+        }
+        self.append_small(key);
+        if self.flush_out(key, controls) {
+            self.settle(key, controls);
+        }
+    }
+
+    /// Places the orders that nobody waits for.
+    pub(super) fn order_refreshes(&mut self) {
+        for (ticket, job) in std::mem::take(&mut self.refreshes) {
+            if !self.order(ticket, job) {
+                self.desk.withdraw(ticket);
+            }
+        }
+    }
+}
+
+/// The ticket of all who wait for a body to grow. Those who wait keep the body alive, so that its address is theirs alone;
+/// one that comes late, for a body that has gone, wakes somebody who only looks again.
+fn growth_of(object: &Arc<Object>) -> Ticket {
+    Ticket(Arc::as_ptr(object).addr() as u64 | GROWTH)
 }

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 
-use super::conn::Connection;
+use super::conn::{Connection, Filling};
+use super::deadlines::Wait;
 use super::transfer::Transfer;
 use crate::units::MonoNanos;
 
@@ -47,6 +48,8 @@ pub struct Slot {
     pub backlog: Vec<u8>,
     /// The body behind the backlog.
     pub transfer: Option<Transfer>,
+    /// What came of the order that the connection waited for.
+    pub filled: Option<Filling>,
     /// The client's address, where the access log wants it.
     pub peer: Option<SocketAddr>,
     /// When the answers in `unfinished` were asked for.
@@ -59,6 +62,8 @@ pub struct Slot {
     pub unacknowledged: u32,
     /// When the client was last seen to take bytes.
     pub progressed: MonoNanos,
+    /// What a waiting slot waits for.
+    pub awaits: Wait,
     /// What the slot is up to.
     pub stage: Stage,
     /// The client has sent its last byte.
@@ -102,12 +107,14 @@ impl Slot {
             pending: Vec::new(),
             backlog: Vec::new(),
             transfer: None,
+            filled: None,
             peer,
             started: MonoNanos(0),
             unfinished: 0,
             lingered_bytes: 0,
             unacknowledged: 0,
             progressed: MonoNanos(0),
+            awaits: Wait::Fill,
             stage: Stage::Open,
             ended: false,
         }
@@ -139,6 +146,12 @@ impl Slot {
     #[must_use]
     pub fn is_sending(&self) -> bool {
         self.transfer.is_some() || !self.backlog.is_empty()
+    }
+
+    /// Whether received bytes have to wait.
+    #[must_use]
+    pub fn is_held_up(&self) -> bool {
+        self.is_sending() || self.stage == Stage::Waiting || self.conn.holds()
     }
 
     /// Bytes of the body under way that are not sent.

@@ -19,6 +19,7 @@ use super::{epoll, ring};
 use crate::cache::FrontDesk;
 use crate::cache::order::Order;
 use crate::index::pins::PinIndex;
+use crate::index::responses::Responses;
 use crate::index::sites::SiteTable;
 use crate::stats::{AccessSink, WorkerStats};
 use crate::sys::{cpu, probe, socket};
@@ -177,6 +178,8 @@ pub struct Shared {
     pub pins: Arc<ArcSwap<PinIndex>>,
     /// The sites.
     pub sites: Arc<SiteTable>,
+    /// What is stored of origins' responses.
+    pub responses: Arc<Responses>,
     /// Most files below roots that one worker remembers.
     pub files_max: usize,
     /// Where orders go.
@@ -225,6 +228,7 @@ pub fn spawn<E: From<Gone> + Send + 'static>(
     let pins = Arc::clone(&shared.pins);
     let sites = Arc::clone(&shared.sites);
     let limits = shared.limits;
+    let responses = Arc::clone(&shared.responses);
     let files_max = shared.files_max;
     let orders = shared.orders.clone();
     let crowd = Arc::clone(&shared.crowd);
@@ -243,7 +247,7 @@ pub fn spawn<E: From<Gone> + Send + 'static>(
         {
             tracing::warn!("worker {} is not bound to core {core}: {error}", id.0);
         }
-        let desk = FrontDesk::new(pins, sites, files_max);
+        let desk = FrontDesk::new(pins, sites, responses, files_max);
         let parts = Parts {
             id,
             limits,

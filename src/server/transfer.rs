@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::cache::Lease;
 use crate::http::range::ByteRange;
+use crate::store::body::BodyState;
 
 /// A stretch of a leased representation on its way out, and the parts that follow it.
 #[derive(Debug)]
@@ -20,7 +21,33 @@ pub struct Transfer {
     pub cold_asks: u8,
     /// Where the answer's head starts in the output that it was written to, until that is sent.
     pub answer_at: usize,
-    rest: Option<Box<Parts>>,
+    rest: Rest,
+}
+
+/// What follows the stretch.
+#[derive(Debug)]
+enum Rest {
+    Nothing,
+    /// Further parts of a multipart/byteranges body.
+    Parts(Box<Parts>),
+    /// More of a body whose size is not known: in chunks (RFC 9112 s7.1), or, for HTTP/1.0, until the connection closes.
+    Stream {
+        in_chunks: bool,
+        began: bool,
+    },
+}
+
+/// What [`Transfer::next_part`] came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NextPart {
+    /// There is a further stretch, or a closing, to send.
+    More,
+    /// The body is at its end.
+    Nothing,
+    /// More will come.
+    Starved,
+    /// More will not come.
+    Failed,
 }
 
 /// The further parts of a multipart/byteranges body.
@@ -43,7 +70,20 @@ impl Transfer {
             warm_to: 0,
             cold_asks: 0,
             answer_at: 0,
-            rest: None,
+            rest: Rest::Nothing,
+        }
+    }
+
+    /// A body whose size is not known: in chunks, or until the connection closes.
+    #[must_use]
+    pub fn of_stream(lease: Lease, in_chunks: bool) -> Self {
+        let rest = Rest::Stream {
+            in_chunks,
+            began: false,
+        };
+        Self {
+            rest,
+            ..Self::new(lease, 0, 0)
         }
     }
 
@@ -51,13 +91,8 @@ impl Transfer {
     #[must_use]
     pub fn of_parts(lease: Lease, parts: Parts) -> Self {
         Self {
-            lease,
-            next: 0,
-            end: 0,
-            warm_to: 0,
-            cold_asks: 0,
-            answer_at: 0,
-            rest: Some(Box::new(parts)),
+            rest: Rest::Parts(Box::new(parts)),
+            ..Self::new(lease, 0, 0)
         }
     }
 
@@ -70,8 +105,11 @@ impl Transfer {
     /// Bytes of all stretches that are left, the heads between them not counted.
     #[must_use]
     pub fn left_in_all(&self) -> u64 {
-        let parts = self.rest.iter().flat_map(|rest| &rest.parts);
-        self.left() + parts.map(|(_, range)| range.size()).sum::<u64>()
+        let further = match &self.rest {
+            Rest::Parts(rest) => rest.parts.iter().map(|(_, range)| range.size()).sum(),
+            Rest::Nothing | Rest::Stream { .. } => 0,
+        };
+        self.left() + further
     }
 
     /// Notes that `count` bytes were sent.
@@ -80,21 +118,53 @@ impl Transfer {
         self.cold_asks = 0;
     }
 
-    /// Goes on to the next part, whose head (or the body's closing) is appended to `out`; false when nothing is left.
-    pub fn next_part(&mut self, out: &mut Vec<u8>) -> bool {
-        let Some(rest) = &mut self.rest else {
-            return false;
-        };
-        if let Some((head, range)) = rest.parts.pop_front() {
-            out.extend_from_slice(&head);
-            self.next = range.first;
-            self.end = range.last + 1;
-            self.warm_to = 0;
-        } else {
-            out.append(&mut rest.closing);
-            self.rest = None;
+    /// Goes on to the next part, whose head (or the body's closing) is appended to `out`.
+    pub fn next_part(&mut self, out: &mut Vec<u8>) -> NextPart {
+        match &mut self.rest {
+            Rest::Nothing => NextPart::Nothing,
+            Rest::Parts(rest) => {
+                if let Some((head, range)) = rest.parts.pop_front() {
+                    out.extend_from_slice(&head);
+                    self.next = range.first;
+                    self.end = range.last + 1;
+                    self.warm_to = 0;
+                } else {
+                    out.append(&mut rest.closing);
+                    self.rest = Rest::Nothing;
+                }
+                NextPart::More
+            }
+            Rest::Stream { in_chunks, began } => {
+                // Looked at before the bytes: what is written in between is found in the next turn.
+                let state = self.lease.object().state();
+                let run = self.lease.object().run_from(self.next);
+                if run == 0 {
+                    return match state {
+                        BodyState::Open => NextPart::Starved,
+                        BodyState::Failed => NextPart::Failed,
+                        BodyState::Complete => {
+                            let closing: &[u8] = match (*in_chunks, *began) {
+                                (true, true) => b"\r\n0\r\n\r\n",
+                                (true, false) => b"0\r\n\r\n",
+                                (false, _) => b"",
+                            };
+                            out.extend_from_slice(closing);
+                            self.rest = Rest::Nothing;
+                            NextPart::More
+                        }
+                    };
+                }
+                self.end = self.next.saturating_add(run);
+                if *in_chunks {
+                    if *began {
+                        out.extend_from_slice(b"\r\n");
+                    }
+                    append_chunk_size(out, run);
+                }
+                *began = true;
+                NextPart::More
+            }
         }
-        true
     }
 
     /// Notes that the fill threads have read what was asked of them.
@@ -105,6 +175,30 @@ impl Transfer {
     /// Whether this stretch is the last of the body.
     #[must_use]
     pub fn is_last(&self) -> bool {
-        self.rest.is_none()
+        matches!(self.rest, Rest::Nothing)
+    }
+}
+
+/// Appends the line before a chunk of `size` bytes (RFC 9112 s7.1).
+fn append_chunk_size(out: &mut Vec<u8>, size: u64) {
+    let digits = (u64::BITS - size.leading_zeros()).div_ceil(4).max(1);
+    for digit in (0..digits).rev() {
+        let nibble = (size >> (digit * 4)) & 0xf;
+        out.push(b"0123456789abcdef"[nibble as usize]);
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunk_sizes_are_hexadecimal_without_leading_zeros() {
+        for size in [0, 1, 15, 16, 255, 4096, 0xabcdef, u64::MAX] {
+            let mut out = Vec::new();
+            append_chunk_size(&mut out, size);
+            assert_eq!(out, format!("{size:x}\r\n").into_bytes());
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::conn::Filling;
 use super::deadlines::Wait;
 use super::driver::Controls;
 use super::inbox::Mail;
@@ -20,6 +21,9 @@ pub(super) const TICK: Duration = Duration::from_millis(100);
 const LINGER: Duration = Duration::from_secs(2);
 /// How long a request waits for the fill threads.
 const FILL: Duration = Duration::from_secs(10);
+/// How long a request or a body waits for the origin: the fill threads' own deadlines are shorter, so that this only ends
+/// what they have lost.
+const ORIGIN: Duration = Duration::from_secs(3600);
 /// How long a kept-alive connection that asks nothing stays open in a drain: a request that left its client before it could
 /// know of the drain is still answered.
 const DRAIN_IDLE: Duration = Duration::from_millis(500);
@@ -39,7 +43,9 @@ pub(super) fn lengths(limits: &Limits) -> [Duration; Wait::ALL.len()] {
         Wait::Idle => limits.idle_timeout,
         // Looked at in quarters: a send that is slow but goes on is no reason to end a connection.
         Wait::Send => limits.send_timeout / 4,
+        Wait::Upload => limits.send_timeout,
         Wait::Fill => FILL,
+        Wait::Origin => ORIGIN,
         Wait::Linger => LINGER,
     })
 }
@@ -242,29 +248,53 @@ impl Worker {
             checked_at,
         } = filled;
         let waiting = self.waiting.remove(&ticket).unwrap_or_default();
-        let warmed = matches!(outcome, Outcome::Warm);
-        let cold = matches!(outcome, Outcome::Cold);
-        if !warmed && !cold {
-            let now = self.clock.now().mono;
-            self.desk.filled(ticket, outcome, checked_at, now);
+        let mut outcome = Some(outcome);
+        match outcome {
+            Some(
+                Outcome::Warm
+                | Outcome::Cold
+                | Outcome::Grown
+                | Outcome::Fetched(_)
+                | Outcome::NotFetched(_),
+            ) => {}
+            _ => {
+                if let Some(outcome) = outcome.take() {
+                    let now = self.clock.now().mono;
+                    self.desk.filled(ticket, outcome, checked_at, now);
+                }
+            }
         }
         for token in waiting {
             let Some(key) = self.key(token) else { continue };
             let slot = &mut self.slots[key];
-            if cold {
-                self.stats.bump(Counter::AbortedRead);
-                self.close(key, true, controls);
-            } else if warmed {
-                if let Some(transfer) = &mut slot.transfer {
-                    transfer.mark_warm(WARM_BYTES);
-                    self.go_on(key, controls);
+            match &outcome {
+                Some(Outcome::Cold) => {
+                    self.stats.bump(Counter::AbortedRead);
+                    self.close(key, true, controls);
                 }
-            } else if slot.stage == Stage::Waiting {
-                slot.stage = Stage::Open;
-                // Earlier answers that are still being sent go first; the request is taken up behind them.
-                if !slot.is_sending() {
+                Some(Outcome::Warm) => {
+                    if let Some(transfer) = &mut slot.transfer {
+                        transfer.mark_warm(WARM_BYTES);
+                        self.go_on(key, controls);
+                    }
+                }
+                Some(Outcome::Grown) if slot.is_sending() => self.go_on(key, controls),
+                Some(Outcome::Grown) if slot.conn.is_uploading() => {
                     self.converse_pending(key, controls);
                 }
+                Some(Outcome::Fetched(_) | Outcome::NotFetched(_)) if slot.conn.is_uploading() => {
+                    slot.filled = filling(outcome.take());
+                    self.answer_upload(key, controls);
+                }
+                _ if slot.stage == Stage::Waiting => {
+                    slot.stage = Stage::Open;
+                    slot.filled = filling(outcome.take());
+                    // Earlier answers that are still being sent go first; the request is taken up behind them.
+                    if !slot.is_sending() {
+                        self.converse_pending(key, controls);
+                    }
+                }
+                _ => {}
             }
         }
     }
@@ -346,7 +376,7 @@ impl Worker {
                 self.stats.bump(Counter::TimeoutIdle);
                 self.close(key, false, controls);
             }
-            Wait::Body => {
+            Wait::Body | Wait::Upload => {
                 self.stats.bump(Counter::TimeoutBody);
                 self.close(key, false, controls);
             }
@@ -357,11 +387,14 @@ impl Worker {
                 self.with_turn(key, |conn, turn| conn.time_out(turn));
                 self.finish(key, controls);
             }
-            Wait::Fill if self.slots[key].is_sending() => {
+            Wait::Fill | Wait::Origin if self.slots[key].is_sending() => {
                 self.stats.bump(Counter::AbortedRead);
                 self.close(key, true, controls);
             }
-            Wait::Fill => {
+            Wait::Origin if self.slots[key].conn.is_uploading() => {
+                self.answer_upload(key, controls)
+            }
+            Wait::Fill | Wait::Origin => {
                 let head = std::mem::take(&mut self.slots[key].pending);
                 self.with_turn(key, |conn, turn| {
                     conn.give_up(Rule::FillTimeout, &head, turn)
@@ -430,5 +463,14 @@ impl Worker {
                 .begin(slot, Wait::Idle, self.clock.now().mono);
         }
         true
+    }
+}
+
+/// What the connection that has waited is told.
+fn filling(outcome: Option<Outcome>) -> Option<Filling> {
+    match outcome {
+        Some(Outcome::Fetched(fetched)) => Some(Filling::Fetched(fetched)),
+        Some(Outcome::NotFetched(rule)) => Some(Filling::NotFetched(rule)),
+        _ => None,
     }
 }

@@ -17,7 +17,7 @@ use hashbrown::HashMap;
 use slab::Slab;
 use tokio::sync::mpsc::Sender;
 
-use super::conn::{Connection, Next, Step, Turn};
+use super::conn::{Connection, Filling, Next, Step, Turn};
 use super::crowd::Crowd;
 use super::deadlines::{Deadlines, Wait};
 use super::driver::Controls;
@@ -27,7 +27,8 @@ use super::settings::Limits;
 use super::slot::{GENERATION_MAX, Slot, Stage, Token};
 use super::turn_clock::TurnClock;
 use crate::cache::FrontDesk;
-use crate::cache::order::{Order, Ticket};
+use crate::cache::order::{Job, Order, Ticket};
+use crate::policy::rule::Rule;
 use crate::stats::{AccessSink, Counter, LatencyRecorder, WorkerStats};
 use crate::sys::wake::Wake;
 use crate::sys::{clock, socket};
@@ -91,6 +92,8 @@ pub struct Worker {
     pub(super) retry: Vec<Token>,
     /// Bodies under way of files that somebody waits to write to, and since when; oldest first.
     pub(super) revoked: VecDeque<(Token, MonoNanos)>,
+    /// Orders that nobody waits for, until the turn that made them is over.
+    pub(super) refreshes: Vec<(Ticket, Job)>,
     pub(super) out: Vec<u8>,
     pub(super) answers: usize,
     pub(super) scratch: Vec<u8>,
@@ -124,6 +127,7 @@ impl Worker {
             ready: VecDeque::new(),
             retry: Vec::new(),
             revoked: VecDeque::new(),
+            refreshes: Vec::new(),
             out: Vec::with_capacity(OUTPUT_KEPT),
             answers: 0,
             scratch: Vec::new(),
@@ -260,9 +264,9 @@ impl Worker {
             }
             Stage::Open | Stage::Waiting => {}
         }
-        if slot.is_sending() || slot.stage == Stage::Waiting || !slot.pending.is_empty() {
+        if slot.is_held_up() || !slot.pending.is_empty() {
             slot.pending.extend_from_slice(bytes);
-            if slot.is_sending() || slot.stage == Stage::Waiting {
+            if slot.is_held_up() {
                 if slot.pending.len() >= PENDING_MAX && controls.pause(token, &mut slot.io).is_err()
                 {
                     self.close(key, true, controls);
@@ -286,7 +290,8 @@ impl Worker {
         let Some(key) = self.key(token) else { return };
         let slot = &mut self.slots[key];
         slot.ended = true;
-        let is_quiet = slot.stage == Stage::Open && !slot.is_sending();
+        // A body that has come to its end still gets its answer; one that has not, can't.
+        let is_quiet = slot.stage == Stage::Open && !slot.is_sending() && !slot.conn.holds();
         if is_quiet && !slot.pending.is_empty() {
             // Whole requests may be left of its share of the turn; where only a part of one is, settling closes.
             self.converse_pending(key, controls);
@@ -411,6 +416,23 @@ impl Worker {
                     self.wait(key, (ticket, job), head, controls);
                     return used;
                 }
+                Next::Upload(ticket, job) => {
+                    if !self.order(ticket, job) {
+                        self.slots[key].filled = Some(Filling::NotFetched(Rule::FillQueueFull));
+                        self.answer_upload(key, controls);
+                        return bytes.len();
+                    }
+                    self.waiting.entry(ticket).or_default().push(token);
+                    if !self.flush_out(key, controls) {
+                        return used;
+                    }
+                }
+                Next::Hold(pipe) => {
+                    if self.flush_out(key, controls) {
+                        self.hold(key, pipe.as_ref(), bytes.len() - used, controls);
+                    }
+                    return used;
+                }
                 Next::Close => {
                     self.finish(key, controls);
                     return bytes.len();
@@ -448,9 +470,14 @@ impl Worker {
             log: &mut self.log,
             peer: slot.peer,
             draining: self.draining.is_some(),
+            filled: slot.filled.take(),
+            refreshes: &mut self.refreshes,
         };
         let result = act(&mut slot.conn, &mut turn);
         self.answers = turn.answers;
+        if !self.refreshes.is_empty() {
+            self.order_refreshes();
+        }
         result
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod answer;
 pub(crate) mod client;
 pub(crate) mod config;
 pub(crate) mod folder;
+pub(crate) mod origin;
 pub(crate) mod process;
 pub(crate) mod request;
 pub(crate) mod server;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use hotplate::cache::FrontDesk;
 use hotplate::cache::order::{Filled, Job, Order, Outcome};
+use hotplate::index::responses::Responses;
 use hotplate::index::sites::{SiteRule, SiteTable};
 use hotplate::server::crowd::Crowd;
 use hotplate::server::inbox::{Inbox, Mail, Postbox};
@@ -88,7 +89,12 @@ impl World {
         let worker = Worker::new(Parts {
             id: WorkerId(0),
             limits,
-            desk: FrontDesk::new(Arc::clone(&fixture.index), Arc::new(sites), 16),
+            desk: FrontDesk::new(
+                Arc::clone(&fixture.index),
+                Arc::new(sites),
+                Arc::new(Responses::new(1 << 20)),
+                16,
+            ),
             stats: Arc::clone(&stats),
             log: AccessSink::off(),
             inbox,
@@ -291,6 +297,7 @@ impl World {
             let outcome = match order.job {
                 Job::Resolve { .. } => Outcome::Missing,
                 Job::Warm { .. } => Outcome::Warm,
+                Job::Fetch(_) => panic!("no site has an origin"),
             };
             let ticket = order.ticket;
             self.postbox.deliver(Mail::Filled(Filled {

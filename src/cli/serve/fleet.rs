@@ -17,9 +17,11 @@ use crate::admin::error::AdminError;
 use crate::admin::observed::{DriverReport, Observed, Readiness};
 use crate::config::Settings;
 use crate::fill::desk::{Deliver, Desk, DeskSettings};
+use crate::fill::keeper::KeeperSettings;
 use crate::fill::pins::{BoardSettings, PinBoard, PinReport};
 use crate::http::reject::Reject;
 use crate::index::pins::PinIndex;
+use crate::index::responses::Responses;
 use crate::index::sites::SiteTable;
 use crate::server::crowd::Crowd;
 use crate::server::inbox::{Inbox, Mail, Postbox};
@@ -90,6 +92,7 @@ impl Fleet {
         events: &SyncSender<Event>,
     ) -> Result<Self, LaunchError> {
         let started = clock::mono();
+        warn_of_disk(&settings);
         let (started_at, _) = clock::wall();
         let readiness = Arc::new(Readiness::new());
         let descriptor_limit = descriptors::raise_limit()
@@ -119,12 +122,21 @@ impl Fleet {
             LaunchError::System("read what is pinned", io::Error::other(stopped))
         })?;
         let sites = Arc::new(SiteTable::new(&settings.sites));
-        let desk = start_desk(&settings, &sites, &pins, &postboxes, shares.roots_max)?;
+        // Pins and stored responses share the memory.
+        let memory_left = settings
+            .memory
+            .size
+            .0
+            .saturating_sub(report.totals.memory_bytes);
+        let responses = Arc::new(Responses::new(memory_left));
+        let stores = (&*sites, &responses);
+        let desk = start_desk(&settings, stores, &pins, &postboxes, shares.roots_max)?;
 
         let shared = Shared {
             limits,
             pins: index,
             sites: Arc::clone(&sites),
+            responses,
             files_max: files_max(shares.roots_max, count),
             orders: desk.orders(),
             crowd: Arc::new(Crowd::default()),
@@ -228,13 +240,20 @@ impl Fleet {
 /// Starts the fill threads.
 fn start_desk(
     settings: &Settings,
-    sites: &SiteTable,
+    (sites, responses): (&SiteTable, &Arc<Responses>),
     pins: &PinBoard,
     postboxes: &[Postbox],
     descriptors_max: u64,
 ) -> Result<Desk, LaunchError> {
     Desk::start(DeskSettings {
-        sites: sites.with_ids(&settings.sites),
+        sites: sites.with_ids(),
+        keeper: KeeperSettings {
+            responses: Arc::clone(responses),
+            fill: settings.fill,
+            memory_max_object: settings.memory.max_object.in_memory(),
+            object_max: settings.memory.size.0 / OBJECT_SHARE,
+            pseudonym: pseudonym(),
+        },
         loader: Arc::clone(pins.loader()),
         budgets: Budgets {
             // Files below roots are held by descriptor alone.
@@ -245,6 +264,29 @@ fn start_desk(
         wake: revoker(postboxes),
     })
     .map_err(|error| LaunchError::System("start the fill threads", error))
+}
+
+fn warn_of_disk(settings: &Settings) {
+    if let Some(disk) = &settings.disk {
+        tracing::warn!(
+            "[disk] is not used yet: what origins answer is kept in memory alone, nothing is written to {}",
+            disk.path.display()
+        );
+    }
+}
+
+/// The part of the memory for stored responses that one of them may take.
+const OBJECT_SHARE: u64 = 4;
+
+/// The name in Via: that of the program, with a part that tells this running instance from others.
+fn pseudonym() -> Box<str> {
+    let (seconds, millis) = clock::wall();
+    let process = u64::from(std::process::id());
+    format!(
+        "hotplate-{:x}",
+        process << 40 ^ seconds.0 << 10 ^ u64::from(millis)
+    )
+    .into()
 }
 
 /// A postbox and an inbox for each worker.

@@ -165,7 +165,7 @@ fn reload(fleet: &mut Fleet, config_path: &Path) {
         Err(stopped) => tracing::error!("pins not reloaded: {stopped}"),
     }
     let sites = Arc::new(SiteTable::following(&fleet.sites, &settings.sites));
-    fleet.desk.set_sites(sites.with_ids(&settings.sites));
+    fleet.desk.set_sites(sites.with_ids());
     fleet.sites = Arc::clone(&sites);
     for postbox in &fleet.postboxes {
         postbox.deliver(Mail::Reloaded(Arc::clone(&sites), limits));

@@ -57,7 +57,7 @@ impl Ahead {
     /// Notes that the files of `entry` are to be read. Copies are in memory already.
     pub(super) fn gather(&mut self, entry: &Entry) {
         let is_file = |object: &&Arc<Object>| match object.held() {
-            Held::Heap(_) | Held::Sealed(_) => false,
+            Held::Heap(_) | Held::Sealed(_) | Held::Growing(_) | Held::Passing(_) => false,
             Held::Mapping(..) | Held::File(_) | Held::Unguarded(_) => true,
         };
         let objects = entry.representations().map(|one| &one.object);

@@ -8,9 +8,9 @@ use serde::Serialize;
 use super::slot::{Slot, State};
 use crate::index::entry::{Entry, Representation};
 use crate::index::pins::Placed;
+use crate::store::Held;
 use crate::store::pinned::load::Budgets;
 use crate::store::pinned::{Hold, PinRule};
-use crate::store::{Held, Object};
 
 /// Most pins that are listed: the list stays readable, and short enough for a client of the admin API.
 const LINES_MAX: usize = 1_000;
@@ -155,7 +155,7 @@ impl PinReport {
             line: rule.line,
             state,
             asked: name_of(rule.hold),
-            hold: entry.map_or("", |entry| name_of(hold_of(&entry.identity.object))),
+            hold: entry.map_or("", |entry| name_of(entry.identity.object.hold())),
             why: (!whys.is_empty()).then(|| whys.join("; ")),
             bytes: held.bytes,
             guarded: entry.is_some() && held.unguarded == 0,
@@ -173,7 +173,7 @@ impl PinReport {
                 let sum = Sum::of(entry);
                 totals.unguarded += sum.unguarded;
                 totals.mapped_bytes += sum.mapped;
-                let held = match hold_of(&entry.identity.object) {
+                let held = match entry.identity.object.hold() {
                     Hold::File => &mut totals.held.file,
                     Hold::Mmap => &mut totals.held.mmap,
                     Hold::Memory => &mut totals.held.memory,
@@ -205,7 +205,11 @@ impl Sum {
             match one.object.held() {
                 Held::Mapping(mapping, _) => sum.mapped += mapping.size(),
                 Held::Unguarded(_) => sum.unguarded += 1,
-                Held::Heap(_) | Held::Sealed(_) | Held::File(_) => {}
+                Held::Heap(_)
+                | Held::Sealed(_)
+                | Held::File(_)
+                | Held::Growing(_)
+                | Held::Passing(_) => {}
             }
         }
         sum
@@ -237,13 +241,5 @@ fn name_of(hold: Hold) -> &'static str {
         Hold::File => "file",
         Hold::Mmap => "mmap",
         Hold::Memory => "memory",
-    }
-}
-
-fn hold_of(object: &Object) -> Hold {
-    match object.held() {
-        Held::Heap(_) | Held::Sealed(_) => Hold::Memory,
-        Held::Mapping(..) => Hold::Mmap,
-        Held::File(_) | Held::Unguarded(_) => Hold::File,
     }
 }

@@ -146,6 +146,7 @@ fn read(object: &Object) -> Option<Vec<u8>> {
                 return None;
             }
         }
+        Held::Growing(_) | Held::Passing(_) => panic!("pins are files"),
     }
     Some(bytes)
 }

@@ -21,6 +21,7 @@ use hotplate::http::framing::{BodySkimmer, RequestBody, Skim, request_body};
 use hotplate::http::head::{EMPTY_LINES_MAX, FieldScratch, HeadLimits, Method, Parsed, parse_head};
 use hotplate::index::entry::{Entry, Making, Source};
 use hotplate::index::pins::{PinIndex, PinIndexBuilder, Placed};
+use hotplate::index::responses::Responses;
 use hotplate::index::sites::{SiteRule, SiteTable};
 use hotplate::server::conn::{Connection, Next, Turn};
 use hotplate::server::settings::Limits;
@@ -143,6 +144,7 @@ fn converse(sizes: &[u8], bytes: &[u8]) -> Vec<u8> {
         desk: FrontDesk::new(
             Arc::new(ArcSwap::from_pointee(index())),
             Arc::new(sites()),
+            Arc::new(Responses::new(1 << 20)),
             4,
         ),
         limits: Limits {

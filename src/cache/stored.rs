@@ -1,0 +1,237 @@
+//! Requests for what an origin has: answered from the index of stored responses, or ordered from the fill threads.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::answer::{Answer, Reply, Sending};
+use super::desk::Moment;
+use crate::cache::order::{Fetch, Fetched, Job, Ticket};
+use crate::http::conditional::Validators;
+use crate::http::fields::Fields;
+use crate::http::head::{Field, Method, RequestHead};
+use crate::http::hop_by_hop::is_named_by_connection;
+use crate::http::target::Target;
+use crate::index::response::Response;
+use crate::index::responses::Responses;
+use crate::policy::cache_status::{CacheStatus, Forward};
+use crate::policy::key::{self, KeyParts, Scheme};
+use crate::policy::request::Asked;
+use crate::policy::reuse::{self, Reuse, Why};
+use crate::policy::rule::Rule;
+use crate::policy::selection::{self, Part};
+use crate::policy::settings::CacheRule;
+use crate::policy::{validation, vary};
+use crate::units::SiteId;
+
+/// A request for a URL of an origin.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted<'r, 'b> {
+    pub(super) head: &'r RequestHead<'b>,
+    pub(super) target: &'r Target<'r>,
+    pub(super) site: SiteId,
+    pub(super) rule: &'r Arc<CacheRule>,
+    pub(super) peer: Option<SocketAddr>,
+    pub(super) now: Moment,
+}
+
+/// What the index has for a request.
+enum Found {
+    /// It answers.
+    Answer(Answer),
+    /// It answers, and is to be refreshed.
+    Refresh(Sending),
+    /// The origin is to be asked, for this reason.
+    Forward(Forward),
+}
+
+/// Answers from the index, or orders.
+pub(super) fn answer(
+    wanted: &Wanted<'_, '_>,
+    responses: &Responses,
+    key: &mut Vec<u8>,
+    ticket: impl FnOnce() -> Ticket,
+) -> Answer {
+    let method = wanted.head.method;
+    key.clear();
+    let why = if !wanted.rule.cache {
+        Forward::Bypass
+    } else if !matches!(method, Method::Get | Method::Head) {
+        Forward::Method
+    } else {
+        append_key(wanted, key);
+        match look_up(wanted, responses, key) {
+            Found::Answer(answer) => return answer,
+            Found::Refresh(sending) => {
+                let fetch = fetch(wanted, key, Forward::Stale, true);
+                return Answer::SendAndRefresh(sending, ticket(), Job::Fetch(fetch));
+            }
+            Found::Forward(why) => why,
+        }
+    };
+    if key.is_empty() {
+        // What changes something makes what is stored invalid.
+        append_key(wanted, key);
+    }
+    Answer::Fill(ticket(), Job::Fetch(fetch(wanted, key, why, false)))
+}
+
+fn append_key(wanted: &Wanted<'_, '_>, key: &mut Vec<u8>) {
+    let parts = KeyParts {
+        scope: None,
+        scheme: Scheme::Http,
+        authority: authority(wanted),
+        path: wanted.target.path,
+        query: wanted.target.query,
+    };
+    key::append(key, &parts, &wanted.rule.overrides);
+}
+
+fn authority<'r>(wanted: &Wanted<'r, '_>) -> &'r [u8] {
+    let host = wanted.head.field(Field::Host);
+    wanted.target.authority.or(host).unwrap_or_default()
+}
+
+fn look_up(wanted: &Wanted<'_, '_>, responses: &Responses, key: &[u8]) -> Found {
+    let now = wanted.now.wall;
+    if validation::is_for_origin_alone(wanted.head) {
+        // RFC 9111 s4.3.2: what If-Match and If-Unmodified-Since guard against, only the origin knows.
+        return Found::Forward(Forward::Request);
+    }
+    let asked = Asked::of(wanted.head.method, wanted.head);
+    let found = responses.find(key);
+    let chosen = found.as_ref().and_then(|found| {
+        let stored = found
+            .iter()
+            .map(|response| (&*response.variant, response.stored.response_time));
+        let place = vary::choose(stored, wanted.head)?;
+        found.iter().nth(place).cloned()
+    });
+    let Some(response) = chosen else {
+        if asked.directives.only_if_cached {
+            return Found::Answer(Answer::Respond(Reply::GatewayTimeout, Rule::OnlyIfCached));
+        }
+        return Found::Forward(match found {
+            Some(_) => Forward::VaryMiss,
+            None => Forward::UriMiss,
+        });
+    };
+    response.use_count().bump();
+    let verdict = reuse::judge(&asked, &response.stored, &wanted.rule.overrides, now);
+    let ttl = response.stored.ttl(now);
+    let rule = match verdict {
+        Reuse::Fresh { .. } => Rule::Fresh,
+        Reuse::Stale { .. } => Rule::MaxStale,
+        Reuse::WhileRevalidate { .. } => Rule::StaleWhileRevalidate,
+        Reuse::OnlyIfCached504 => {
+            return Found::Answer(Answer::Respond(Reply::GatewayTimeout, Rule::OnlyIfCached));
+        }
+        Reuse::Revalidate(why) => return Found::Forward(forward(why)),
+        Reuse::Refuse(_) => return Found::Forward(Forward::Request),
+    };
+    // Whoever comes first after its lifetime has it refreshed.
+    let refreshes = rule == Rule::StaleWhileRevalidate && response.begin_refresh();
+    let refreshing = refreshes.then(|| Arc::clone(&response));
+    let fetched = Fetched {
+        age: verdict.age(),
+        status: CacheStatus::hit(ttl, rule.detail()),
+        response,
+        rule,
+    };
+    match part(wanted.head, fetched, wanted.now) {
+        Answer::Send(sending) if refreshes => Found::Refresh(sending),
+        answer => {
+            // A 412 or 416 says nothing of the response: the next request has it refreshed.
+            if let Some(response) = refreshing {
+                response.end_refresh();
+            }
+            Found::Answer(answer)
+        }
+    }
+}
+
+/// The fields that go on: those that Connection names are for this hop alone (RFC 9110 s7.6.1), so that no variant may be
+/// selected by them either.
+fn forwarded(head: &RequestHead<'_>) -> Fields {
+    let fields = head.fields();
+    fields
+        .filter(|(name, _)| !is_named_by_connection(head, name))
+        .collect()
+}
+
+/// Why a stored response did not do (RFC 9211 s2.2): `request` only where a fresh one could not be used.
+fn forward(why: Why) -> Forward {
+    match why {
+        Why::Stale { .. } | Why::MustRevalidate { .. } | Why::NoCache | Why::Invalidated => {
+            Forward::Stale
+        }
+        Why::RequestNoCache
+        | Why::RequestPragma
+        | Why::RequestMaxAge { .. }
+        | Why::RequestMinFresh { .. } => Forward::Request,
+    }
+}
+
+/// The part of `fetched` that the request gets, as an answer.
+pub(super) fn part(head: &RequestHead<'_>, fetched: Fetched, now: Moment) -> Answer {
+    let Fetched {
+        response,
+        age,
+        status,
+        rule,
+    } = fetched;
+    match part_of(&response, head, now) {
+        Part::PreconditionFailed => Answer::Respond(Reply::PreconditionFailed, rule),
+        Part::Unsatisfiable => {
+            let size = response.size().unwrap_or(0);
+            Answer::Respond(Reply::RangeUnsatisfiable(size), rule)
+        }
+        part => Answer::Send(Sending {
+            response,
+            part,
+            age,
+            status,
+            rule,
+        }),
+    }
+}
+
+/// The part of an origin's response that a request gets. One that is not stored is the answer to this very request,
+/// preconditions and ranges included, and goes as it came.
+fn part_of(response: &Response, head: &RequestHead<'_>, now: Moment) -> Part {
+    if response.key.is_empty() || response.stored.status != 200 {
+        return Part::Whole;
+    }
+    let validators = Validators {
+        etag: response.etag(),
+        last_modified: response.last_modified(),
+        date: response.stored.date,
+    };
+    selection::select(head, &validators, response.size(), now.wall)
+}
+
+fn fetch(wanted: &Wanted<'_, '_>, key: &[u8], why: Forward, is_refresh: bool) -> Box<Fetch> {
+    let head = wanted.head;
+    let target = wanted.target;
+    let mut line = Vec::with_capacity(target.path.len() + 1 + target.query.map_or(0, <[u8]>::len));
+    line.extend_from_slice(target.path);
+    if let Some(query) = target.query {
+        line.push(b'?');
+        line.extend_from_slice(query);
+    }
+    Box::new(Fetch {
+        site: wanted.site,
+        rule: Arc::clone(wanted.rule),
+        key: key.into(),
+        method: head.method,
+        method_name: head.method_name.into(),
+        version: head.version,
+        target: line.into(),
+        path_size: target.path.len(),
+        authority: authority(wanted).into(),
+        fields: forwarded(head),
+        client: wanted.peer.map(|peer| peer.ip()),
+        why,
+        body: None,
+        is_refresh,
+    })
+}

@@ -1,0 +1,238 @@
+//! Requests for one key that wait for the answer to the first of them (RFC 9111 s4: collapsing).
+//!
+//! ```text
+//!  first request ─▶ Lead ──────── the origin's head is there ─▶ land ─▶ everybody aboard, at once
+//!  others        ─▶ Joined, woken when it lands
+//! ```
+//!
+//! A key whose answer could not be shared is remembered for a while: its requests go on to the origin side by side
+//! instead of one after the other.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hashbrown::{HashMap, HashSet};
+use tokio::sync::oneshot;
+
+use crate::index::response::Response;
+use crate::policy::rule::Rule;
+use crate::units::MonoNanos;
+
+/// How long a key is remembered whose answer could not be shared.
+const ALONE_FOR: Duration = Duration::from_secs(120);
+
+/// Most keys that are remembered so.
+const ALONE_MAX: usize = 16_384;
+
+/// What the first request's answer means to those who waited for it.
+#[derive(Clone, Debug)]
+pub(super) enum Landing {
+    /// It is stored: look whether it is an answer for you.
+    Stored(Arc<Response>),
+    /// It is the first request's alone: go on to the origin yourself.
+    Alone,
+    /// There was none, and there would be none for you.
+    Failed(Rule),
+}
+
+/// How a request goes on.
+pub(super) enum Boarding {
+    /// It asks the origin; whoever comes meanwhile waits for it.
+    Lead(Lead),
+    /// It waits.
+    Joined(oneshot::Receiver<Landing>),
+    /// It asks the origin on its own: the key's last answer was not shared.
+    Alone,
+    /// As many wait as may.
+    Full,
+}
+
+/// Who waits for a landing.
+type Aboard = Vec<oneshot::Sender<Landing>>;
+
+/// The flights of one fill thread.
+#[derive(Debug)]
+pub(super) struct Flights {
+    waiters_max: usize,
+    under_way: RefCell<HashMap<Box<[u8]>, Aboard>>,
+    alone: RefCell<Remembered>,
+}
+
+#[derive(Debug, Default)]
+struct Remembered {
+    keys: HashSet<Box<[u8]>>,
+    order: VecDeque<(Box<[u8]>, MonoNanos)>,
+}
+
+/// The right to answer for everybody aboard. Dropped without landing, it sends them on alone.
+pub(super) struct Lead {
+    flights: Rc<Flights>,
+    key: Box<[u8]>,
+    has_landed: bool,
+}
+
+impl Flights {
+    /// Flights that at most `waiters_max` requests may wait for, each.
+    pub(super) fn new(waiters_max: usize) -> Rc<Self> {
+        Rc::new(Self {
+            waiters_max,
+            under_way: RefCell::default(),
+            alone: RefCell::default(),
+        })
+    }
+
+    /// Takes a request for `key` aboard.
+    pub(super) fn board(self: &Rc<Self>, key: &[u8], now: MonoNanos) -> Boarding {
+        if self.alone.borrow_mut().has(key, now) {
+            return Boarding::Alone;
+        }
+        let mut under_way = self.under_way.borrow_mut();
+        if let Some(aboard) = under_way.get_mut(key) {
+            if aboard.len() >= self.waiters_max {
+                aboard.retain(|waiting| !waiting.is_closed());
+            }
+            if aboard.len() >= self.waiters_max {
+                return Boarding::Full;
+            }
+            let (sender, receiver) = oneshot::channel();
+            aboard.push(sender);
+            return Boarding::Joined(receiver);
+        }
+        under_way.insert(key.into(), Vec::new());
+        Boarding::Lead(Lead {
+            flights: Rc::clone(self),
+            key: key.into(),
+            has_landed: false,
+        })
+    }
+}
+
+impl Lead {
+    /// Tells everybody aboard. `now` is when a key begins to be remembered whose answer is not shared.
+    pub(super) fn land(mut self, landing: &Landing, now: MonoNanos) {
+        let mut alone = self.flights.alone.borrow_mut();
+        if matches!(landing, Landing::Alone) {
+            alone.add(&self.key, now);
+        }
+        drop(alone);
+        self.tell(landing);
+    }
+
+    fn tell(&mut self, landing: &Landing) {
+        self.has_landed = true;
+        let aboard = self.flights.under_way.borrow_mut().remove(&self.key);
+        for waiting in aboard.into_iter().flatten() {
+            // Who has gone needs no answer.
+            waiting.send(landing.clone()).ok();
+        }
+    }
+}
+
+impl Drop for Lead {
+    fn drop(&mut self) {
+        if !self.has_landed {
+            self.tell(&Landing::Alone);
+        }
+    }
+}
+
+impl Remembered {
+    fn has(&mut self, key: &[u8], now: MonoNanos) -> bool {
+        while let Some((oldest, since)) = self.order.front()
+            && now.since(*since) >= ALONE_FOR
+        {
+            self.keys.remove(oldest);
+            self.order.pop_front();
+        }
+        self.keys.contains(key)
+    }
+
+    fn add(&mut self, key: &[u8], now: MonoNanos) {
+        if self.order.len() >= ALONE_MAX
+            && let Some((oldest, _)) = self.order.pop_front()
+        {
+            self.keys.remove(&oldest);
+        }
+        if self.keys.insert(key.into()) {
+            self.order.push_back((key.into(), now));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: MonoNanos = MonoNanos(1_000_000_000);
+
+    fn lead(flights: &Rc<Flights>, key: &[u8]) -> Lead {
+        match flights.board(key, NOW) {
+            Boarding::Lead(lead) => lead,
+            _ => panic!("somebody else leads"),
+        }
+    }
+
+    fn join(flights: &Rc<Flights>, key: &[u8]) -> oneshot::Receiver<Landing> {
+        match flights.board(key, NOW) {
+            Boarding::Joined(receiver) => receiver,
+            _ => panic!("not aboard"),
+        }
+    }
+
+    #[test]
+    fn rfc9111_s4_all_who_come_while_one_asks_wait_for_its_answer() {
+        let flights = Flights::new(10);
+        let leader = lead(&flights, b"a");
+        let _other = lead(&flights, b"b");
+        let mut joined: Vec<_> = (0..3).map(|_| join(&flights, b"a")).collect();
+        leader.land(&Landing::Failed(Rule::OriginTimeout), NOW);
+        for receiver in &mut joined {
+            let landing = receiver.try_recv().unwrap();
+            assert!(matches!(landing, Landing::Failed(Rule::OriginTimeout)));
+        }
+        lead(&flights, b"a");
+    }
+
+    #[test]
+    fn a_leader_that_is_lost_sends_the_others_on() {
+        let flights = Flights::new(10);
+        let leader = lead(&flights, b"a");
+        let mut joined = join(&flights, b"a");
+        drop(leader);
+        assert!(matches!(joined.try_recv().unwrap(), Landing::Alone));
+        lead(&flights, b"a");
+    }
+
+    #[test]
+    fn a_key_whose_answer_was_not_shared_is_not_waited_for_again_for_a_while() {
+        let flights = Flights::new(10);
+        lead(&flights, b"a").land(&Landing::Alone, NOW);
+        assert!(matches!(flights.board(b"a", NOW), Boarding::Alone));
+        let later = NOW.after(ALONE_FOR);
+        assert!(matches!(flights.board(b"a", later), Boarding::Lead(_)));
+    }
+
+    #[test]
+    fn no_more_wait_than_may_but_those_who_left_make_room() {
+        let flights = Flights::new(1);
+        let _leader = lead(&flights, b"a");
+        let joined = join(&flights, b"a");
+        assert!(matches!(flights.board(b"a", NOW), Boarding::Full));
+        drop(joined);
+        assert!(matches!(flights.board(b"a", NOW), Boarding::Joined(_)));
+    }
+
+    #[test]
+    fn the_oldest_remembered_key_makes_room() {
+        let mut remembered = Remembered::default();
+        for number in 0..=ALONE_MAX {
+            remembered.add(number.to_string().as_bytes(), NOW);
+        }
+        assert!(!remembered.has(b"0", NOW));
+        assert!(remembered.has(b"1", NOW));
+        assert_eq!(remembered.keys.len(), ALONE_MAX);
+    }
+}
