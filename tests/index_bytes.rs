@@ -144,13 +144,13 @@ fn bytes_that_are_counted_are_those_that_are_allocated() {
     fill("large", 2_000, 60_000, 1);
     fill("tiny again", 100_000, 10, 0);
     for number in 0..300 {
-        let prefix = format!("http://media.example.com/{number}");
+        let prefix = format!("http://media.example.com/2{:04}", 3 * number);
         index.purge(&Matcher::Prefix(prefix.as_bytes()), |_| None);
     }
     check(&index, before, "purged by prefix");
     drop(index.set_cap(8 << 20));
     check(&index, before, "smaller");
-    assert!(index.stats().values > 10_000);
+    assert!(index.stats().values > 10_000, "{:?}", index.stats());
     index.purge(&Matcher::All, |_| None);
     check(&index, before, "purged");
     drop(index);

@@ -37,8 +37,8 @@ pub const CONNECTION_LIFE: Duration = Duration::from_secs(120);
 /// How long answers under way may take when a connection is to end.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// The largest request head in bytes.
-const HEAD_BYTES_MAX: usize = 16 << 10;
+/// The largest request head in bytes: room for any URL that is served by default, percent-encoded in a query.
+const HEAD_BYTES_MAX: usize = 64 << 10;
 
 /// Most fields in a request head.
 const FIELDS_MAX: usize = 64;

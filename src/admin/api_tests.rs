@@ -134,7 +134,7 @@ fn malformed_or_oversized_head_is_refused() {
     stream.write_all(b"\x16\x03\x01 nonsense\r\n\r\n").unwrap();
     assert!(read_to_end(&mut stream).starts_with("HTTP/1.1 400 "));
     let mut stream = connect(&server);
-    let head = format!("GET /healthz HTTP/1.1\r\nX: {}\r\n", "x".repeat(20_000));
+    let head = format!("GET /healthz HTTP/1.1\r\nX: {}\r\n", "x".repeat(80_000));
     stream.write_all(head.as_bytes()).unwrap();
     assert!(read_to_end(&mut stream).starts_with("HTTP/1.1 431 "));
     server.stop();

@@ -17,6 +17,9 @@ use prometheus_client::registry::Registry;
 
 use super::observed::{Observed, Phase};
 use super::reading::Reading;
+use crate::fill::keeper::KEEPER_FAMILIES;
+use crate::fill::origin::OriginFault;
+use crate::index::cached::IndexStats;
 use crate::stats::counters::{FAMILIES, Kind};
 
 /// The text formats.
@@ -102,6 +105,40 @@ process_families! {
     "Bytes of the files pinned, by where they live."
     PIN_PROBLEMS "hotplate_pin_problems" Gauge in "problems" by "",
     "Files and rules that could not be pinned."
+    CACHED "hotplate_cached_responses" Gauge in "responses" by "",
+    "Responses of origins stored in memory; each variant counts."
+    CACHED_BYTES "hotplate_cached_bytes" Gauge in "bytes" by "part",
+    "Memory that stored responses take: their own (heads, keys, bodies), and what the index takes for them."
+    CACHED_BYTES_MAX "hotplate_cached_bytes_max" Gauge in "bytes" by "",
+    "Most memory that stored responses may take."
+    CACHED_IN "hotplate_cached_responses_inserted" Counter in "responses" by "",
+    "Responses that came into memory, also in place of others."
+    CACHED_OUT "hotplate_cached_responses_gone" Counter in "responses" by "way",
+    "Responses that left memory, by the way in which they did."
+    CACHED_MARKED "hotplate_cached_responses_marked" Counter in "responses" by "",
+    "Responses that were marked stale by a soft purge or an invalidation."
+    CACHED_REFUSED "hotplate_cached_responses_refused" Counter in "responses" by "reason",
+    "Responses that were not taken in: too large, or meant by a purge since their fill began."
+    EVICTED_TOO_SOON "hotplate_cached_responses_back" Counter in "responses" by "queue",
+    "Responses that were evicted and came back soon, by the queue that they went to then."
+    ORIGIN_REQUESTS "hotplate_origin_requests" Counter in "requests" by "",
+    "Requests to origins."
+    ORIGIN_CONNECTS "hotplate_origin_connects" Counter in "connections" by "result",
+    "Connections to origins that were made, or could not be."
+    ORIGIN_REUSES "hotplate_origin_reuses" Counter in "requests" by "",
+    "Requests to origins on a connection that had been used before."
+    ORIGIN_STALE "hotplate_origin_stale_connections" Counter in "connections" by "",
+    "Idle connections to origins that turned out to be closed."
+    ORIGIN_FAILOVERS "hotplate_origin_failovers" Counter in "requests" by "",
+    "Requests that went on to another URL of the origin after a failure."
+    ORIGIN_SKIPS "hotplate_origin_skips" Counter in "urls" by "",
+    "Times that a URL of an origin was skipped because it had failed a moment ago."
+    ORIGIN_WAITS "hotplate_origin_waits" Counter in "requests" by "",
+    "Requests that waited for a connection to their origin to become free."
+    ORIGIN_CONNECTIONS "hotplate_origin_connections" Gauge in "connections" by "state",
+    "Connections to origins now: those that carry a request or are being made, and idle ones."
+    ORIGIN_FAULTS "hotplate_origin_faults" Counter in "faults" by "fault",
+    "Faults of origins and of the way there, those mended by another try included."
     LOG_WRITTEN "hotplate_access_log_lines" Counter in "lines" by "",
     "Access-log lines written."
     LOG_LOST "hotplate_access_log_lines_lost" Counter in "lines" by "",
@@ -184,6 +221,8 @@ impl Collector for Scrape {
         self.latency(&mut page)?;
         self.state(&mut page)?;
         self.pins(&mut page)?;
+        self.cached(&mut page)?;
+        self.origins(&mut page)?;
         self.access_log(&mut page)?;
         self.process(&mut page)
     }
@@ -201,6 +240,18 @@ impl Scrape {
                 .members
                 .iter()
                 .map(|member| (member.value, self.reading.total(member.counter)));
+            page.labelled(family.name, kind, family.help, family.label, samples)?;
+        }
+        for family in KEEPER_FAMILIES {
+            let kind = match family.kind {
+                Kind::Counter => MetricType::Counter,
+                Kind::Gauge => MetricType::Gauge,
+            };
+            let fills = &self.observed.fills;
+            let samples = family
+                .members
+                .iter()
+                .map(|member| (member.value, fills.read(member.counter)));
             page.labelled(family.name, kind, family.help, family.label, samples)?;
         }
         page.labelled(
@@ -248,6 +299,41 @@ impl Scrape {
         page.single(&PIN_PROBLEMS, pins.totals.problems)
     }
 
+    fn cached(&self, page: &mut Page<'_>) -> fmt::Result {
+        let index = &self.reading.index;
+        page.single(&CACHED, index.values)?;
+        page.family(&CACHED_BYTES, cached_bytes(index))?;
+        page.single(&CACHED_BYTES_MAX, index.cap_bytes)?;
+        page.single(&CACHED_IN, index.counts.inserted)?;
+        page.family(&CACHED_OUT, cached_gone(index))?;
+        page.single(&CACHED_MARKED, index.counts.marked)?;
+        page.family(&CACHED_REFUSED, cached_refused(index))?;
+        let back = [
+            ("small", index.eviction.ghost_hits_small),
+            ("main", index.eviction.ghost_hits_main),
+        ];
+        page.family(&EVICTED_TOO_SOON, back)
+    }
+
+    fn origins(&self, page: &mut Page<'_>) -> fmt::Result {
+        let origins = &self.reading.origins;
+        page.single(&ORIGIN_REQUESTS, origins.requests)?;
+        let connects = [
+            ("made", origins.connects),
+            ("failed", origins.connect_failures),
+        ];
+        page.family(&ORIGIN_CONNECTS, connects)?;
+        page.single(&ORIGIN_REUSES, origins.reuses)?;
+        page.single(&ORIGIN_STALE, origins.stale_connections)?;
+        page.single(&ORIGIN_FAILOVERS, origins.failovers)?;
+        page.single(&ORIGIN_SKIPS, origins.skips)?;
+        page.single(&ORIGIN_WAITS, origins.waits)?;
+        let now = [("in-use", origins.in_use), ("idle", origins.idle)];
+        page.family(&ORIGIN_CONNECTIONS, now)?;
+        let faults = OriginFault::NAMES.into_iter().zip(origins.faults);
+        page.family(&ORIGIN_FAULTS, faults)
+    }
+
     fn access_log(&self, page: &mut Page<'_>) -> fmt::Result {
         let Some(counts) = &self.observed.access_log else {
             return Ok(());
@@ -273,6 +359,34 @@ impl Scrape {
         }
         page.single(&STARTED, self.observed.started_at.0)
     }
+}
+
+/// Memory by what takes it.
+pub(super) fn cached_bytes(index: &IndexStats) -> [(&'static str, u64); 2] {
+    let own = index.bytes.saturating_sub(index.overhead_bytes);
+    [("responses", own), ("overhead", index.overhead_bytes)]
+}
+
+/// What left memory, by the way.
+pub(super) fn cached_gone(index: &IndexStats) -> [(&'static str, u64); 7] {
+    let counts = &index.counts;
+    [
+        ("evicted-small", index.eviction.evicted_small),
+        ("evicted-main", index.eviction.evicted_main),
+        ("replaced", counts.replaced),
+        ("removed", counts.removed),
+        ("purged", counts.purged),
+        ("crowded-out", counts.crowded_out),
+        ("bucket-overflow", counts.bucket_overflows),
+    ]
+}
+
+/// What memory did not take, by the reason.
+pub(super) fn cached_refused(index: &IndexStats) -> [(&'static str, u64); 2] {
+    [
+        ("too-large", index.counts.refused_too_large),
+        ("purged", index.counts.refused_purged),
+    ]
 }
 
 /// Writes families in one of the formats.

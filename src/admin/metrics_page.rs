@@ -8,7 +8,8 @@ use std::fmt::{self, Write};
 use prometheus_client::metrics::MetricType;
 
 use super::metrics::PROCESS_FAMILIES;
-use crate::stats::counters::{FAMILIES, Kind};
+use crate::fill::keeper::KEEPER_FAMILIES;
+use crate::stats::counters::{FAMILIES, Family, Kind};
 
 const HEAD: &str = "\
 # Metrics
@@ -16,7 +17,7 @@ const HEAD: &str = "\
 `GET /metrics` on the admin address shows these families, in OpenMetrics 1.0 where the scraper asks for it and in the
 Prometheus text format 0.0.4 otherwise. Counters end in `_total`. `GET /api/stats` holds the same figures as JSON.
 
-This page is made from the tables in `src/stats/counters.rs` and `src/admin/metrics.rs`; after a change there, write it anew with
+This page is made from the tables in `src/stats/counters.rs`, `src/fill/keeper/counts.rs` and `src/admin/metrics.rs`; after a change there, write it anew with
 `HOTPLATE_WRITE_DOCS=1 cargo test --lib metrics_page`.
 ";
 
@@ -26,24 +27,8 @@ This page is made from the tables in `src/stats/counters.rs` and `src/admin/metr
 /// Only where writing to memory fails.
 pub fn markdown() -> Result<String, fmt::Error> {
     let mut page = String::from(HEAD);
-    page.push_str("\n## Counted by the workers\n\n");
-    page.push_str("| name | kind | unit | label | meaning |\n|---|---|---|---|---|\n");
-    for family in FAMILIES {
-        let (suffix, kind) = match family.kind {
-            Kind::Counter => ("_total", "counter"),
-            Kind::Gauge => ("", "gauge"),
-        };
-        let values: Vec<_> = family.members.iter().map(|member| member.value).collect();
-        let label = match family.label {
-            "" => String::new(),
-            label => format!("`{label}`: {}", values.join(", ")),
-        };
-        writeln!(
-            page,
-            "| `{}{suffix}` | {kind} | {} | {label} | {} |",
-            family.name, family.unit, family.help
-        )?;
-    }
+    table(&mut page, "Counted by the workers", FAMILIES)?;
+    table(&mut page, "Counted by the fill threads", KEEPER_FAMILIES)?;
     page.push_str("\n## Of the whole process\n\n");
     page.push_str("| name | kind | unit | label | meaning |\n|---|---|---|---|---|\n");
     for family in PROCESS_FAMILIES {
@@ -65,6 +50,29 @@ pub fn markdown() -> Result<String, fmt::Error> {
         )?;
     }
     Ok(page)
+}
+
+/// A table of counters, with its heading.
+fn table<C>(page: &mut String, heading: &str, families: &[Family<C>]) -> fmt::Result {
+    write!(page, "\n## {heading}\n\n")?;
+    page.push_str("| name | kind | unit | label | meaning |\n|---|---|---|---|---|\n");
+    for family in families {
+        let (suffix, kind) = match family.kind {
+            Kind::Counter => ("_total", "counter"),
+            Kind::Gauge => ("", "gauge"),
+        };
+        let values: Vec<_> = family.members.iter().map(|member| member.value).collect();
+        let label = match family.label {
+            "" => String::new(),
+            label => format!("`{label}`: {}", values.join(", ")),
+        };
+        writeln!(
+            page,
+            "| `{}{suffix}` | {kind} | {} | {label} | {} |",
+            family.name, family.unit, family.help
+        )?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -58,7 +58,8 @@ fn both_formats_hold_every_family_once_and_only_well_formed_lines() {
             }
         }
         let logged = |family: &&ProcessFamily| !family.name.starts_with("hotplate_access_log_");
-        let expected = FAMILIES.len() + PROCESS_FAMILIES.iter().filter(logged).count();
+        let expected =
+            FAMILIES.len() + KEEPER_FAMILIES.len() + PROCESS_FAMILIES.iter().filter(logged).count();
         assert_eq!(families.len(), expected);
     }
 }
@@ -66,6 +67,7 @@ fn both_formats_hold_every_family_once_and_only_well_formed_lines() {
 #[test]
 fn process_families_do_not_repeat_a_name_of_the_table() {
     let mut names: HashSet<&str> = FAMILIES.iter().map(|family| family.name).collect();
+    names.extend(KEEPER_FAMILIES.iter().map(|family| family.name));
     for family in PROCESS_FAMILIES {
         assert!(names.insert(family.name), "twice: {}", family.name);
     }

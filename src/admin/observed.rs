@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use serde::Serialize;
 
 use super::access_log::AccessLogCounts;
+use super::operator::CacheOperator;
+use crate::fill::keeper::KeeperCounts;
+use crate::fill::origin::OriginCounts;
 use crate::fill::pins::PinReport;
 use crate::stats::WorkerStats;
 use crate::units::{MonoNanos, UnixSeconds};
@@ -92,6 +95,12 @@ pub struct Observed {
     pub refusal_names: Vec<&'static str>,
     /// The state of the pins. Called on the admin thread; must not block.
     pub pins: Arc<dyn Fn() -> Arc<PinReport> + Send + Sync>,
+    /// What is stored of origins' responses.
+    pub cache: CacheOperator,
+    /// What the fill threads' keeper counts.
+    pub fills: Arc<KeeperCounts>,
+    /// What the clients of the origins count, all together.
+    pub origins: Arc<OriginCounts>,
     /// The driver that was chosen.
     pub driver: DriverReport,
     /// What the access log wrote and lost; none when it is off.

@@ -7,7 +7,9 @@ use hdrhistogram::Histogram;
 
 use super::observed::{Observed, Phase};
 use super::process::ProcessUse;
+use crate::fill::origin::OriginFigures;
 use crate::fill::pins::PinReport;
+use crate::index::cached::IndexStats;
 use crate::stats::latency::empty_histogram;
 use crate::stats::{Counter, REFUSALS_MAX, WorkerStats};
 use crate::sys::clock;
@@ -37,6 +39,10 @@ pub struct Reading {
     pub phase: Phase,
     /// The pins.
     pub pins: Arc<PinReport>,
+    /// What memory holds of origins' responses.
+    pub index: IndexStats,
+    /// What the clients of the origins have done.
+    pub origins: OriginFigures,
     /// The process's use of the machine.
     pub process: ProcessUse,
     /// Since the process started.
@@ -75,6 +81,8 @@ impl Reading {
             workers: observed.workers.len(),
             phase: observed.readiness.phase(),
             pins: (observed.pins)(),
+            index: observed.cache.index_stats(),
+            origins: observed.origins.figures(),
             process: ProcessUse::read(),
             uptime: clock::mono().since(observed.started),
         }
@@ -131,6 +139,7 @@ fn name_refusals(counts: &[u64], names: &[&'static str]) -> Vec<(&'static str, u
 pub(super) mod tests {
     use super::super::observed::{DriverReport, Readiness};
     use super::*;
+    use crate::admin::operator::tests::operator;
     use crate::fill::pins::{HeldSum, PinLine, PinTotals};
     use crate::stats::LatencyRecorder;
     use crate::units::UnixSeconds;
@@ -177,6 +186,9 @@ pub(super) mod tests {
             readiness: Arc::new(Readiness::new()),
             refusal_names: vec!["bad-host", "head-too-large"],
             pins: Arc::new(pins),
+            cache: operator(),
+            fills: Arc::default(),
+            origins: Arc::default(),
             driver: DriverReport {
                 name: "epoll".to_owned(),
                 reason: "asked for".to_owned(),

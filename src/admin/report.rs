@@ -7,9 +7,13 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::metrics::{cached_gone, cached_refused};
 use super::observed::{DriverReport, Observed, Phase};
 use super::reading::Reading;
+use crate::fill::keeper::KEEPER_FAMILIES;
+use crate::fill::origin::{OriginFault, OriginFigures};
 use crate::fill::pins::PinReport;
+use crate::index::cached::IndexStats;
 use crate::stats::Counter;
 use crate::stats::counters::{FAMILIES, Family};
 
@@ -30,6 +34,9 @@ pub struct StatsReport<'a> {
     bytes: Bytes,
     latency: Latency,
     pins: &'a PinReport,
+    cache: Cache,
+    fills: Map<String, Value>,
+    origins: Origins,
     access_log: Option<AccessLogReport>,
     process: Process,
     counters: Map<String, Value>,
@@ -62,6 +69,35 @@ struct Latency {
     p99_us: Option<f64>,
     p99_9_us: Option<f64>,
     max_us: Option<f64>,
+}
+
+/// What memory holds of origins' responses, and what happened there.
+#[derive(Debug, Serialize)]
+struct Cache {
+    responses: u64,
+    bytes: u64,
+    overhead_bytes: u64,
+    max_bytes: u64,
+    inserted: u64,
+    marked: u64,
+    gone: Map<String, Value>,
+    refused: Map<String, Value>,
+}
+
+/// What the clients of the origins have done.
+#[derive(Debug, Serialize)]
+struct Origins {
+    requests: u64,
+    connects: u64,
+    connect_failures: u64,
+    reuses: u64,
+    stale_connections: u64,
+    failovers: u64,
+    skips: u64,
+    waits: u64,
+    in_use: u64,
+    idle: u64,
+    faults: Map<String, Value>,
 }
 
 #[derive(Debug, Serialize)]
@@ -113,6 +149,16 @@ impl<'a> StatsReport<'a> {
             },
             latency: Latency::of(&reading.latency, reading.workers_in_time),
             pins: &reading.pins,
+            cache: Cache::of(&reading.index),
+            fills: KEEPER_FAMILIES
+                .iter()
+                .map(|family| {
+                    let name = family.name.trim_start_matches("hotplate_");
+                    let read = |counter| observed.fills.read(counter);
+                    (name.to_owned(), family_value(family, read))
+                })
+                .collect(),
+            origins: Origins::of(&reading.origins),
             access_log: observed.access_log.as_ref().map(|counts| AccessLogReport {
                 lines_written: counts.lines_written(),
                 lines_lost: counts.lines_lost(),
@@ -127,7 +173,7 @@ impl<'a> StatsReport<'a> {
             },
             counters: FAMILIES
                 .iter()
-                .map(|family| (family.name.to_owned(), family_value(family, reading)))
+                .map(|family| (family.name.to_owned(), family_value(family, total)))
                 .collect(),
         }
     }
@@ -150,20 +196,56 @@ impl Latency {
     }
 }
 
+impl Cache {
+    fn of(index: &IndexStats) -> Self {
+        Self {
+            responses: index.values,
+            bytes: index.bytes,
+            overhead_bytes: index.overhead_bytes,
+            max_bytes: index.cap_bytes,
+            inserted: index.counts.inserted,
+            marked: index.counts.marked,
+            gone: named(cached_gone(index)),
+            refused: named(cached_refused(index)),
+        }
+    }
+}
+
+impl Origins {
+    fn of(figures: &OriginFigures) -> Self {
+        Self {
+            requests: figures.requests,
+            connects: figures.connects,
+            connect_failures: figures.connect_failures,
+            reuses: figures.reuses,
+            stale_connections: figures.stale_connections,
+            failovers: figures.failovers,
+            skips: figures.skips,
+            waits: figures.waits,
+            in_use: figures.in_use,
+            idle: figures.idle,
+            faults: named(OriginFault::NAMES.into_iter().zip(figures.faults)),
+        }
+    }
+}
+
+fn named(counts: impl IntoIterator<Item = (&'static str, u64)>) -> Map<String, Value> {
+    let counts = counts.into_iter();
+    counts
+        .map(|(name, count)| (name.to_owned(), count.into()))
+        .collect()
+}
+
 /// A family's value: a number, or an object by label value.
-fn family_value(family: &Family, reading: &Reading) -> Value {
+fn family_value<C: Copy>(family: &Family<C>, read: impl Fn(C) -> u64) -> Value {
     match family.members {
-        [only] if family.label.is_empty() => reading.total(only.counter).into(),
-        members => members
-            .iter()
-            .map(|member| {
-                (
-                    member.value.to_owned(),
-                    reading.total(member.counter).into(),
-                )
-            })
-            .collect::<Map<_, _>>()
-            .into(),
+        [only] if family.label.is_empty() => read(only.counter).into(),
+        members => named(
+            members
+                .iter()
+                .map(|member| (member.value, read(member.counter))),
+        )
+        .into(),
     }
 }
 
@@ -177,7 +259,9 @@ fn family_with(counter: Counter, reading: &Reading) -> Value {
                 .iter()
                 .any(|member| member.counter == counter)
         })
-        .map_or(Value::Null, |family| family_value(family, reading))
+        .map_or(Value::Null, |family| {
+            family_value(family, |counter| reading.total(counter))
+        })
 }
 
 #[cfg(test)]

@@ -1,31 +1,36 @@
 //! What the admin API answers, request by request.
 //!
-//! Order: token (401), path (404), method (405), body (413: no endpoint takes one), then the endpoint. Nothing of a request
-//! is echoed, and nothing may be stored on its way back.
+//! Order: token (401), path (404), method (405), who asks (403), body (413), then the endpoint. What is echoed of a request
+//! stands in JSON or in plain text, and nothing may be stored on its way back.
+//!
+//! What changes something is asked by POST. A browser that a foreign page makes send one says where the page comes from:
+//! it is refused, since the address alone keeps nobody out who can make the operator's own browser ask.
 
 use std::hint::black_box;
 use std::sync::Arc;
 
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Body, Bytes};
 use hyper::header::{
     ACCEPT, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue,
-    WWW_AUTHENTICATE,
+    ORIGIN, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Method, Request, Response, StatusCode};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 
+use super::cache_api;
 use super::metrics::{self, Exposition};
 use super::observed::{Observed, Phase};
+use super::operator::CacheOperator;
 use super::reading::Reading;
 use super::report::StatsReport;
 
-const TEXT: &str = "text/plain; charset=utf-8";
-const JSON: &str = "application/json";
+pub(super) const TEXT: &str = "text/plain; charset=utf-8";
+pub(super) const JSON: &str = "application/json";
 
-/// The methods of every endpoint.
-const ALLOWED: &str = "GET, HEAD";
+/// Longest body of a request.
+const BODY_BYTES_MAX: usize = 64 << 10;
 
 /// What an endpoint answers with.
 pub type Answer = Response<Full<Bytes>>;
@@ -41,6 +46,14 @@ pub enum Endpoint {
     Metrics,
     /// `/api/stats`: JSON.
     Stats,
+    /// `/api/purge`: removes what is stored, or has it validated.
+    Purge,
+    /// `/api/cache/ls`: what is stored.
+    List,
+    /// `/api/cache/clear`: removes all that is stored.
+    Clear,
+    /// `/api/explain`: why a request is answered as it is.
+    Explain,
 }
 
 impl Endpoint {
@@ -52,8 +65,27 @@ impl Endpoint {
             "/readyz" => Some(Self::Ready),
             "/metrics" => Some(Self::Metrics),
             "/api/stats" => Some(Self::Stats),
+            "/api/purge" => Some(Self::Purge),
+            "/api/cache/ls" => Some(Self::List),
+            "/api/cache/clear" => Some(Self::Clear),
+            "/api/explain" => Some(Self::Explain),
             _ => None,
         }
+    }
+
+    /// Whether it changes something, and so is asked by POST.
+    const fn changes(self) -> bool {
+        matches!(self, Self::Purge | Self::Clear)
+    }
+
+    /// Its methods, as Allow has them.
+    const fn allowed(self) -> &'static str {
+        if self.changes() { "POST" } else { "GET, HEAD" }
+    }
+
+    /// Whether a request for it may have a body.
+    const fn takes_body(self) -> bool {
+        matches!(self, Self::Purge)
     }
 }
 
@@ -63,6 +95,8 @@ pub struct AdminDesk {
     token: String,
     /// One reading at a time: each costs every worker a copy of its latencies.
     readings: Semaphore,
+    /// One operation on the cache at a time: some look at all that is stored.
+    operations: Semaphore,
 }
 
 impl AdminDesk {
@@ -73,11 +107,16 @@ impl AdminDesk {
             observed: Arc::new(observed),
             token,
             readings: Semaphore::new(1),
+            operations: Semaphore::new(1),
         }
     }
 
-    /// Answers a request. Its body is not read.
-    pub async fn answer<B: Body>(&self, request: Request<B>) -> Answer {
+    /// Answers a request.
+    pub async fn answer<B>(&self, request: Request<B>) -> Answer
+    where
+        B: Body,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         if !self.is_authorised(request.headers()) {
             let mut answer = failure(StatusCode::UNAUTHORIZED, "a bearer token is needed");
             answer.headers_mut().insert(
@@ -89,26 +128,64 @@ impl AdminDesk {
         let Some(endpoint) = Endpoint::at(request.uri().path()) else {
             return failure(StatusCode::NOT_FOUND, "no such endpoint");
         };
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            let mut answer = failure(StatusCode::METHOD_NOT_ALLOWED, "GET or HEAD only");
+        let is_allowed = match *request.method() {
+            Method::GET | Method::HEAD => !endpoint.changes(),
+            Method::POST => endpoint.changes(),
+            _ => false,
+        };
+        if !is_allowed {
+            let mut answer = failure(StatusCode::METHOD_NOT_ALLOWED, "another method is needed");
             answer
                 .headers_mut()
-                .insert(ALLOW, HeaderValue::from_static(ALLOWED));
+                .insert(ALLOW, HeaderValue::from_static(endpoint.allowed()));
             return answer;
         }
-        if !request.body().is_end_stream() {
-            let mut answer = failure(StatusCode::PAYLOAD_TOO_LARGE, "no endpoint takes a body");
-            answer
-                .headers_mut()
-                .insert(CONNECTION, HeaderValue::from_static("close"));
-            return answer;
+        if endpoint.changes() && request.headers().contains_key(ORIGIN) {
+            return failure(StatusCode::FORBIDDEN, "not from a web page");
         }
+        if !endpoint.takes_body() && !request.body().is_end_stream() {
+            return too_large("this endpoint takes no body");
+        }
+        let (head, body) = request.into_parts();
+        let Ok(body) = Limited::new(body, BODY_BYTES_MAX).collect().await else {
+            return too_large("the body is too long, or broke off");
+        };
+        let query = head.uri.query().unwrap_or_default().to_owned();
+        let accept = head.headers.get(ACCEPT);
+        let accept = accept.and_then(|value| value.to_str().ok());
+        let accept = accept.unwrap_or_default().to_owned();
         match endpoint {
             Endpoint::Health => answer(StatusCode::OK, TEXT, "ok\n"),
             Endpoint::Ready => self.ready(),
-            Endpoint::Metrics => self.metrics(request.headers()).await,
+            Endpoint::Metrics => self.metrics(&accept).await,
             Endpoint::Stats => self.stats().await,
+            Endpoint::Purge => {
+                let body = body.to_bytes();
+                self.operate(move |operator| cache_api::purge(operator, &body))
+                    .await
+            }
+            Endpoint::Clear => self.operate(cache_api::clear).await,
+            Endpoint::List => {
+                self.operate(move |operator| cache_api::list(operator, &query))
+                    .await
+            }
+            Endpoint::Explain => {
+                self.operate(move |operator| cache_api::explain(operator, &query, &accept))
+                    .await
+            }
         }
+    }
+
+    /// Does something with the cache on a thread that may take its time, so that health is told meanwhile.
+    async fn operate(
+        &self,
+        operation: impl FnOnce(&CacheOperator) -> Answer + Send + 'static,
+    ) -> Answer {
+        // Never closed; were it, going on without a turn would still be right.
+        let _turn = self.operations.acquire().await.ok();
+        let operator = self.observed.cache.clone();
+        let done = tokio::task::spawn_blocking(move || operation(&operator)).await;
+        done.unwrap_or_else(|_| failure(StatusCode::INTERNAL_SERVER_ERROR, "it broke off"))
     }
 
     fn is_authorised(&self, headers: &HeaderMap) -> bool {
@@ -130,9 +207,8 @@ impl AdminDesk {
         }
     }
 
-    async fn metrics(&self, headers: &HeaderMap) -> Answer {
-        let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
-        let exposition = Exposition::accepted(accept.unwrap_or_default());
+    async fn metrics(&self, accept: &str) -> Answer {
+        let exposition = Exposition::accepted(accept);
         let reading = self.read().await;
         match metrics::render(Arc::clone(&self.observed), reading, exposition) {
             Ok(text) => answer(StatusCode::OK, exposition.content_type(), text),
@@ -171,33 +247,51 @@ fn is_same(given: &[u8], token: &[u8]) -> bool {
     black_box(difference) == 0
 }
 
-fn answer(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
+pub(super) fn answer(
+    status: StatusCode,
+    content_type: &'static str,
+    body: impl Into<Bytes>,
+) -> Answer {
     let mut answer = Response::new(Full::new(body.into()));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     answer
 }
 
 #[derive(Serialize)]
-struct Failure {
-    error: &'static str,
+struct Failure<'e> {
+    error: &'e str,
 }
 
-fn failure(status: StatusCode, error: &'static str) -> Answer {
+/// Refuses a body that is not read to its end.
+fn too_large(error: &str) -> Answer {
+    let mut answer = failure(StatusCode::PAYLOAD_TOO_LARGE, error);
+    answer
+        .headers_mut()
+        .insert(CONNECTION, HeaderValue::from_static("close"));
+    answer
+}
+
+pub(super) fn failure(status: StatusCode, error: &str) -> Answer {
     let body = serde_json::to_vec(&Failure { error }).unwrap_or_default();
     answer(status, JSON, body)
 }
 
 #[cfg(test)]
 mod tests {
-    use http_body_util::{BodyExt, Empty};
+    use http_body_util::Empty;
 
     use super::super::reading::tests::observed;
     use super::*;
 
-    fn ask(desk: &AdminDesk, request: Request<impl Body>) -> (StatusCode, HeaderMap, String) {
+    fn ask<B>(desk: &AdminDesk, request: Request<B>) -> (StatusCode, HeaderMap, String)
+    where
+        B: Body,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
@@ -288,6 +382,86 @@ mod tests {
             assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
             assert_eq!(headers[ALLOW], "GET, HEAD");
         }
+        for path in ["/api/purge", "/api/cache/clear"] {
+            let (status, headers, _) = ask(&with_token(""), get(path));
+            assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
+            assert_eq!(headers[ALLOW], "POST");
+        }
+    }
+
+    fn post(path: &str, body: impl Into<Bytes>) -> Request<Full<Bytes>> {
+        Request::post(path).body(Full::new(body.into())).unwrap()
+    }
+
+    #[test]
+    fn purge_wants_exactly_one_thing_in_json() {
+        let desk = with_token("");
+        let (status, headers, body) = ask(&desk, post("/api/purge", "{\"tag\":\"a\"}"));
+        assert_eq!(
+            (status, &headers[CONTENT_TYPE]),
+            (StatusCode::OK, &JSON.parse().unwrap())
+        );
+        let told: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(told["purged"], 0);
+        assert_eq!(told["tag"], "a");
+        for body in [
+            "",
+            "{}",
+            "[]",
+            "{\"tag\":\"a\",\"all\":true}",
+            "{\"all\":false}",
+            "{\"tga\":\"a\"}",
+            "{\"url\":\"/a\"}",
+            "{\"prefix\":\"ftp://a/\"}",
+        ] {
+            let (status, _, told) = ask(&desk, post("/api/purge", body));
+            assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
+            assert!(told.starts_with("{\"error\":"), "{told}");
+        }
+    }
+
+    #[test]
+    fn change_asked_by_a_web_page_is_403() {
+        for path in ["/api/purge", "/api/cache/clear"] {
+            let request = Request::post(path)
+                .header(ORIGIN, "https://evil.example")
+                .body(Empty::<Bytes>::new())
+                .unwrap();
+            let (status, ..) = ask(&with_token(""), request);
+            assert_eq!(status, StatusCode::FORBIDDEN, "{path}");
+        }
+    }
+
+    #[test]
+    fn body_over_its_limit_is_413_and_closes() {
+        let body = vec![b' '; BODY_BYTES_MAX + 1];
+        for (path, body) in [("/api/purge", body), ("/api/cache/clear", vec![b'x'])] {
+            let (status, headers, _) = ask(&with_token(""), post(path, body));
+            assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE, "{path}");
+            assert_eq!(headers[CONNECTION], "close");
+        }
+    }
+
+    #[test]
+    fn query_that_makes_no_sense_is_400() {
+        for path in [
+            "/api/explain",
+            "/api/explain?url=/a",
+            "/api/explain?url=http://a/&header=x",
+            "/api/explain?url=http://a/&header=Host:b",
+            "/api/explain?url=http://a/&method=PUT",
+            "/api/cache/ls?limit=0",
+            "/api/cache/ls?stale=maybe",
+            "/api/cache/ls?after=x",
+            "/api/cache/ls?prefix=a",
+            "/api/cache/ls?order=age",
+        ] {
+            let (status, ..) = ask(&with_token(""), get(path));
+            assert_eq!(status, StatusCode::BAD_REQUEST, "{path}");
+        }
+        let (status, _, body) = ask(&with_token(""), get("/api/cache/ls"));
+        assert_eq!(status, StatusCode::OK);
+        assert_eq!(body, "{\"responses\":[],\"next\":null}");
     }
 
     #[test]

@@ -14,3 +14,4 @@ mod stored;
 pub use answer::{Answer, Reply, Sending, Served};
 pub use desk::{FrontDesk, Moment};
 pub use lease::{Lease, LocalLease};
+pub use stored::{Way, part_of};

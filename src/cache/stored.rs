@@ -34,6 +34,32 @@ pub(super) struct Wanted<'r, 'b> {
     pub(super) now: Moment,
 }
 
+/// How a request goes on for which a response is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// The response answers it, by this rule.
+    Answer(Rule),
+    /// The origin is asked, for this reason.
+    Forward(Forward),
+    /// 504: the client wants a stored response only, and this one may not be used as it is (RFC 9111 s5.2.1.7).
+    OnlyIfCached,
+}
+
+impl Way {
+    /// The way that follows from a verdict.
+    #[must_use]
+    pub const fn of(verdict: Reuse) -> Self {
+        match verdict {
+            Reuse::Fresh { .. } => Self::Answer(Rule::Fresh),
+            Reuse::Stale { .. } => Self::Answer(Rule::MaxStale),
+            Reuse::WhileRevalidate { .. } => Self::Answer(Rule::StaleWhileRevalidate),
+            Reuse::OnlyIfCached504 => Self::OnlyIfCached,
+            Reuse::Revalidate(why) => Self::Forward(forward(why)),
+            Reuse::Refuse(_) => Self::Forward(Forward::Request),
+        }
+    }
+}
+
 /// What the index has for a request.
 enum Found {
     /// It answers.
@@ -118,15 +144,12 @@ fn look_up(wanted: &Wanted<'_, '_>, responses: &Responses, key: &[u8]) -> Found 
     response.use_count().bump();
     let verdict = reuse::judge(&asked, &response.stored, &wanted.rule.overrides, now);
     let ttl = response.stored.ttl(now);
-    let rule = match verdict {
-        Reuse::Fresh { .. } => Rule::Fresh,
-        Reuse::Stale { .. } => Rule::MaxStale,
-        Reuse::WhileRevalidate { .. } => Rule::StaleWhileRevalidate,
-        Reuse::OnlyIfCached504 => {
+    let rule = match Way::of(verdict) {
+        Way::Answer(rule) => rule,
+        Way::Forward(why) => return Found::Forward(why),
+        Way::OnlyIfCached => {
             return Found::Answer(Answer::Respond(Reply::GatewayTimeout, Rule::OnlyIfCached));
         }
-        Reuse::Revalidate(why) => return Found::Forward(forward(why)),
-        Reuse::Refuse(_) => return Found::Forward(Forward::Request),
     };
     // Whoever comes first after its lifetime has it refreshed.
     let refreshes = rule == Rule::StaleWhileRevalidate && response.begin_refresh();
@@ -159,7 +182,7 @@ fn forwarded(head: &RequestHead<'_>) -> Fields {
 }
 
 /// Why a stored response did not do (RFC 9211 s2.2): `request` only where a fresh one could not be used.
-fn forward(why: Why) -> Forward {
+const fn forward(why: Why) -> Forward {
     match why {
         Why::Stale { .. } | Why::MustRevalidate { .. } | Why::NoCache | Why::Invalidated => {
             Forward::Stale
@@ -197,7 +220,8 @@ pub(super) fn part(head: &RequestHead<'_>, fetched: Fetched, now: Moment) -> Ans
 
 /// The part of an origin's response that a request gets. One that is not stored is the answer to this very request,
 /// preconditions and ranges included, and goes as it came.
-fn part_of(response: &Response, head: &RequestHead<'_>, now: Moment) -> Part {
+#[must_use]
+pub fn part_of(response: &Response, head: &RequestHead<'_>, now: Moment) -> Part {
     if response.key.is_empty() || response.stored.status != 200 {
         return Part::Whole;
     }

@@ -1,14 +1,15 @@
 //! Asks a running server's admin API one question over TCP or a unix socket.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
-use hyper::{Request, StatusCode, header};
+use hyper::{Method, Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
@@ -38,6 +39,8 @@ pub(super) enum AskError {
     Body(String),
     /// The server refused.
     Status(StatusCode),
+    /// The server says what is wrong with the question.
+    Refused(String),
     /// The body isn't JSON.
     NotJson(serde_json::Error),
 }
@@ -61,6 +64,7 @@ impl fmt::Display for AskError {
                 f,
                 "it answered {status}: name the config that has its admin_token with --config"
             ),
+            Self::Refused(reason) => f.write_str(reason),
             Self::Status(status) => write!(
                 f,
                 "it answered {status}; is this the admin address of a hotplate?"
@@ -70,25 +74,85 @@ impl fmt::Display for AskError {
     }
 }
 
-/// Gets `path` from the admin API at `address`, with `token` unless it is empty, and returns the JSON of the answer.
+/// What is asked.
+#[derive(Debug)]
+pub(super) struct Question<'q> {
+    /// Path and query.
+    path: Cow<'q, str>,
+    /// What is to change; none for a GET.
+    change: Option<Bytes>,
+    /// The media type of the answer.
+    accept: &'static str,
+}
+
+impl<'q> Question<'q> {
+    /// Gets `path` as JSON.
+    pub(super) fn get(path: impl Into<Cow<'q, str>>) -> Self {
+        Self {
+            path: path.into(),
+            change: None,
+            accept: "application/json",
+        }
+    }
+
+    /// Posts `body` to `path`; the answer is JSON.
+    pub(super) fn post(path: &'q str, body: impl Into<Bytes>) -> Self {
+        Self {
+            change: Some(body.into()),
+            ..Self::get(path)
+        }
+    }
+
+    /// The same, with an answer for people.
+    pub(super) fn into_text(self) -> Self {
+        Self {
+            accept: "text/plain",
+            ..self
+        }
+    }
+}
+
+/// Asks the admin API at `address`, with `token` unless it is empty, and returns the JSON of the answer.
 pub(super) fn ask(
     address: &AdminAddress,
     token: &str,
-    path: &str,
+    question: &Question<'_>,
 ) -> Result<serde_json::Value, AskError> {
+    let body = ask_bytes(address, token, question)?;
+    serde_json::from_slice(&body).map_err(AskError::NotJson)
+}
+
+/// As [`ask`], for an answer as text.
+pub(super) fn ask_text(
+    address: &AdminAddress,
+    token: &str,
+    question: &Question<'_>,
+) -> Result<String, AskError> {
+    let body = ask_bytes(address, token, question)?;
+    Ok(String::from_utf8_lossy(&body).into_owned())
+}
+
+fn ask_bytes(
+    address: &AdminAddress,
+    token: &str,
+    question: &Question<'_>,
+) -> Result<Bytes, AskError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(AskError::Runtime)?;
-    let body = runtime.block_on(async {
-        let answer = exchange(address, token, path);
+    runtime.block_on(async {
+        let answer = exchange(address, token, question);
         let in_time = tokio::time::timeout(ANSWER_TIME_MAX, answer).await;
         in_time.unwrap_or(Err(AskError::TimedOut))
-    })?;
-    serde_json::from_slice(&body).map_err(AskError::NotJson)
+    })
 }
 
-async fn exchange(address: &AdminAddress, token: &str, path: &str) -> Result<Bytes, AskError> {
+async fn exchange(
+    address: &AdminAddress,
+    token: &str,
+    question: &Question<'_>,
+) -> Result<Bytes, AskError> {
     match address {
         AdminAddress::Off => Err(AskError::Off),
         AdminAddress::Tcp(address) => {
@@ -96,13 +160,13 @@ async fn exchange(address: &AdminAddress, token: &str, path: &str) -> Result<Byt
             let stream = TcpStream::connect(address)
                 .await
                 .map_err(AskError::Connect)?;
-            get(stream, &address.to_string(), token, path).await
+            converse(stream, &address.to_string(), token, question).await
         }
         AdminAddress::Unix(socket) => {
             let stream = UnixStream::connect(socket)
                 .await
                 .map_err(AskError::Connect)?;
-            get(stream, "localhost", token, path).await
+            converse(stream, "localhost", token, question).await
         }
     }
 }
@@ -116,7 +180,12 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     }
 }
 
-async fn get<S>(stream: S, host: &str, token: &str, path: &str) -> Result<Bytes, AskError>
+async fn converse<S>(
+    stream: S,
+    host: &str,
+    token: &str,
+    question: &Question<'_>,
+) -> Result<Bytes, AskError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -125,9 +194,16 @@ where
         .map_err(AskError::Http)?;
     // What ends the connection also ends the request or the body below, and is told there.
     let connection = tokio::spawn(connection);
-    let mut request = Request::new(Empty::<Bytes>::new());
-    *request.uri_mut() = path.parse().unwrap_or_default();
+    let mut request = Request::new(Full::new(question.change.clone().unwrap_or_default()));
+    if question.change.is_some() {
+        *request.method_mut() = Method::POST;
+    }
+    *request.uri_mut() = question.path.parse().unwrap_or_default();
     let fields = request.headers_mut();
+    fields.insert(
+        header::ACCEPT,
+        header::HeaderValue::from_static(question.accept),
+    );
     if let Ok(host) = host.parse() {
         fields.insert(header::HOST, host);
     }
@@ -137,15 +213,27 @@ where
         fields.insert(header::AUTHORIZATION, bearer);
     }
     let response = sender.send_request(request).await.map_err(AskError::Http)?;
-    if response.status() != StatusCode::OK {
-        return Err(AskError::Status(response.status()));
-    }
+    let status = response.status();
     let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX);
     let collected = body.collect().await;
     connection.abort();
-    collected
+    let body = collected
         .map(http_body_util::Collected::to_bytes)
-        .map_err(|error| AskError::Body(error.to_string()))
+        .map_err(|error| AskError::Body(error.to_string()));
+    match status {
+        StatusCode::OK => body,
+        StatusCode::BAD_REQUEST => {
+            let reason = body.ok().and_then(|body| reason(&body));
+            Err(reason.map_or(AskError::Status(status), AskError::Refused))
+        }
+        _ => Err(AskError::Status(status)),
+    }
+}
+
+/// What the server says is wrong.
+fn reason(body: &[u8]) -> Option<String> {
+    let told: serde_json::Value = serde_json::from_slice(body).ok()?;
+    told["error"].as_str().map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -177,7 +265,8 @@ mod tests {
     #[test]
     fn answer_over_tcp_is_json_and_the_token_was_sent() {
         let (address, server) = tcp_server(FINE);
-        let value = ask(&address, "0123456789abcdef", "/api/stats").unwrap();
+        let question = Question::get("/api/stats");
+        let value = ask(&address, "0123456789abcdef", &question).unwrap();
         assert_eq!(value["requests"], 7);
         let request = server.join().unwrap().to_ascii_lowercase();
         assert!(
@@ -197,7 +286,8 @@ mod tests {
         let path = folder.path().join("admin.sock");
         let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
         let server = std::thread::spawn(move || answer_once(listener.accept().unwrap().0, FINE));
-        let value = ask(&AdminAddress::Unix(path), "", "/api/stats").unwrap();
+        let address = AdminAddress::Unix(path);
+        let value = ask(&address, "", &Question::get("/api/stats")).unwrap();
         assert_eq!(value["requests"], 7);
         assert!(
             !server
@@ -216,24 +306,33 @@ mod tests {
                 "admin_token",
             ),
             ("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "404"),
+            (
+                "HTTP/1.1 400 Bad Request\r\nContent-Length: 18\r\n\r\n{\"error\":\"no URL\"}",
+                "no URL",
+            ),
             ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{x", "not JSON"),
             ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", "broke off"),
             ("SSH-2.0-x\r\n", "no HTTP answer"),
         ];
         for (answer, words) in cases {
             let (address, server) = tcp_server(answer);
-            let error = ask(&address, "", "/api/stats").unwrap_err().to_string();
+            let question = Question::get("/api/stats");
+            let error = ask(&address, "", &question).unwrap_err().to_string();
             assert!(error.contains(words), "{answer}: {error}");
             server.join().unwrap();
         }
-        let off = ask(&AdminAddress::Off, "", "/").unwrap_err().to_string();
+        let question = Question::get("/");
+        let off = ask(&AdminAddress::Off, "", &question)
+            .unwrap_err()
+            .to_string();
         assert!(off.contains("--admin"), "{off}");
     }
 
     #[test]
     fn nobody_there_asks_whether_the_server_runs() {
         let missing = AdminAddress::Unix("/nonexistent/admin.sock".into());
-        let error = ask(&missing, "", "/").unwrap_err().to_string();
+        let question = Question::get("/");
+        let error = ask(&missing, "", &question).unwrap_err().to_string();
         assert!(error.contains("is the server running?"), "{error}");
     }
 

@@ -4,8 +4,12 @@
 #![forbid(unsafe_code)]
 
 mod admin_client;
+mod admin_door;
 mod check;
 pub mod exit_code;
+mod explain;
+mod ls;
+mod purge;
 mod serve;
 mod stats;
 mod stats_table;
@@ -15,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 
+use admin_door::AdminDoor;
 pub use exit_code::ExitCode;
 
 /// The config file when none is named.
@@ -45,13 +50,46 @@ enum Command {
     },
     /// Print the statistics of a running server
     Stats {
-        /// Admin address, "IP:PORT" or "unix:PATH"; the config's when none is named
-        #[arg(long, value_name = "ADDR", value_parser = stats::admin_address)]
-        admin: Option<crate::admin::settings::AdminAddress>,
+        #[command(flatten)]
+        server: RunningServer,
         /// Print the JSON as the server sends it
         #[arg(long)]
         json: bool,
     },
+    /// Remove stored responses of a running server, in all their variants, or have them validated
+    Purge {
+        #[command(flatten)]
+        server: RunningServer,
+        #[command(flatten)]
+        what: purge::What,
+    },
+    /// List what a running server has stored
+    Ls {
+        #[command(flatten)]
+        server: RunningServer,
+        #[command(flatten)]
+        what: ls::What,
+    },
+    /// Remove everything that a running server has stored
+    Clear {
+        #[command(flatten)]
+        server: RunningServer,
+    },
+    /// Tell why a running server would answer a request as it would, step by step
+    Explain {
+        #[command(flatten)]
+        server: RunningServer,
+        #[command(flatten)]
+        what: explain::What,
+    },
+}
+
+/// Which server is asked.
+#[derive(Debug, clap::Args)]
+struct RunningServer {
+    /// Admin address, "IP:PORT" or "unix:PATH"; the config's when none is named
+    #[arg(long, value_name = "ADDR", value_parser = admin_door::address)]
+    admin: Option<crate::admin::settings::AdminAddress>,
 }
 
 /// Runs the command line and returns the exit code.
@@ -79,9 +117,32 @@ fn run(line: CommandLine) -> ExitCode {
         None | Some(Command::Serve) => serve::command(config),
         Some(Command::Check { keys: true }) => check::keys(),
         Some(Command::Check { keys: false }) => check::command(config),
-        Some(Command::Stats { admin, json }) => {
-            stats::command(admin, named.as_deref(), config, json)
+        Some(Command::Stats { server, json }) => {
+            with_door(server, &named, config, |door| stats::command(door, json))
         }
+        Some(Command::Purge { server, what }) => {
+            with_door(server, &named, config, |door| purge::command(door, &what))
+        }
+        Some(Command::Ls { server, what }) => {
+            with_door(server, &named, config, |door| ls::command(door, &what))
+        }
+        Some(Command::Clear { server }) => with_door(server, &named, config, purge::clear),
+        Some(Command::Explain { server, what }) => {
+            with_door(server, &named, config, |door| explain::command(door, &what))
+        }
+    }
+}
+
+/// Does something at a running server's admin address.
+fn with_door(
+    server: RunningServer,
+    named: &Option<PathBuf>,
+    config: &Path,
+    work: impl FnOnce(&AdminDoor) -> ExitCode,
+) -> ExitCode {
+    match AdminDoor::find(server.admin, named.is_some(), config) {
+        Ok(door) => work(&door),
+        Err(code) => code,
     }
 }
 
@@ -116,11 +177,19 @@ mod tests {
 
     #[test]
     fn wrong_command_line_is_a_usage_error() {
-        let cases: [&[&str]; 4] = [
+        let cases: [&[&str]; 12] = [
             &["bake"],
             &["--confg", "a"],
             &["stats", "--admin", "nowhere"],
             &["check", "extra"],
+            &["purge"],
+            &["purge", "http://a/"],
+            &["purge", "--url", "http://a/", "--tag", "a"],
+            &["purge", "--all", "--prefix", "http://a/"],
+            &["ls", "--limit", "0"],
+            &["clear", "now"],
+            &["explain"],
+            &["explain", "-H", "Accept: a"],
         ];
         for words in cases {
             let error = parsed(words).unwrap_err();

@@ -1,52 +1,17 @@
 //! `hotplate stats`: the statistics of a running server.
 
-use std::path::Path;
-
-use super::admin_client;
+use super::admin_client::Question;
+use super::admin_door::AdminDoor;
 use super::exit_code::ExitCode;
 use super::stats_table::StatsTable;
 use super::terminal;
-use crate::admin::settings::AdminAddress;
-use crate::config;
 
-/// Reads the argument of `--admin`.
-pub(super) fn admin_address(text: &str) -> Result<AdminAddress, String> {
-    match config::admin_address(text) {
-        Ok(AdminAddress::Off) => Err("an address is needed: IP:PORT or unix:PATH".to_owned()),
-        Ok(address) => Ok(address),
-        Err(fault) => Err(format!("{fault}; must be IP:PORT or unix:PATH")),
-    }
-}
-
-/// Prints the statistics of the server at `admin`, or else of the config's admin address. The token comes from the
-/// config; with `admin` it is only sent when the config was `named` too, as it is no other server's business.
-pub(super) fn command(
-    admin: Option<AdminAddress>,
-    named: Option<&Path>,
-    config_path: &Path,
-    as_json: bool,
-) -> ExitCode {
-    let (address, token) = match (admin, named) {
-        (Some(address), None) => (address, String::new()),
-        (admin, _) => match config::load(config_path) {
-            Ok(settings) => (
-                admin.unwrap_or(settings.admin.address),
-                settings.admin.token,
-            ),
-            Err(mistakes) => return terminal::mistakes(&mistakes),
-        },
-    };
-    match admin_client::ask(&address, &token, "/api/stats") {
+/// Prints the statistics of the server behind `door`.
+pub(super) fn command(door: &AdminDoor, as_json: bool) -> ExitCode {
+    match door.ask(&Question::get("/api/stats")) {
         Ok(stats) if as_json => terminal::result(format_args!("{stats:#}")),
         Ok(stats) => terminal::result(StatsTable::new(&stats)),
-        Err(error) => {
-            let at = match &address {
-                AdminAddress::Off => String::new(),
-                AdminAddress::Tcp(address) => format!("{address}: "),
-                AdminAddress::Unix(socket) => format!("unix:{}: ", socket.display()),
-            };
-            terminal::complain(format_args!("{at}{error}"), ExitCode::Failure)
-        }
+        Err(code) => code,
     }
 }
 
@@ -55,37 +20,17 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
+    use super::super::admin_client;
     use super::*;
     use crate::admin::api;
     use crate::admin::observed::{DriverReport, Observed, Readiness};
-    use crate::admin::settings::AdminSettings;
+    use crate::admin::operator::CacheOperator;
+    use crate::admin::settings::{AdminAddress, AdminSettings};
     use crate::fill::pins::PinReport;
+    use crate::index::responses::Responses;
     use crate::stats::{Counter, LatencyRecorder, WorkerStats};
     use crate::sys::clock;
     use crate::units::UnixSeconds;
-
-    #[test]
-    fn admin_argument_is_an_address() {
-        let tcp = AdminAddress::Tcp("127.0.0.1:9090".parse().unwrap());
-        assert_eq!(admin_address("127.0.0.1:9090"), Ok(tcp));
-        let unix = AdminAddress::Unix("/run/a.sock".into());
-        assert_eq!(admin_address("unix:/run/a.sock"), Ok(unix));
-        for text in ["", "localhost", "9090", "unix:"] {
-            assert!(admin_address(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn server_that_is_not_there_is_a_failure_and_a_wrong_config_is_usage() {
-        let folder = tempfile::tempdir().unwrap();
-        let socket = AdminAddress::Unix(folder.path().join("none.sock"));
-        let config = folder.path().join("none.toml");
-        let code = command(Some(socket.clone()), None, &config, false);
-        assert_eq!(code, ExitCode::Failure);
-        assert_eq!(command(None, None, &config, false), ExitCode::Usage);
-        let code = command(Some(socket), Some(&config), &config, false);
-        assert_eq!(code, ExitCode::Usage);
-    }
 
     /// What the admin API shows of a server that answered one request.
     fn observed() -> Observed {
@@ -108,6 +53,13 @@ mod tests {
             readiness: Arc::new(Readiness::new()),
             refusal_names: vec!["bad-host"],
             pins: Arc::new(move || Arc::clone(&pins)),
+            cache: CacheOperator::new(
+                Arc::new(Responses::new(1 << 20)),
+                Arc::default(),
+                Arc::default(),
+            ),
+            fills: Arc::default(),
+            origins: Arc::default(),
             driver: DriverReport {
                 name: "epoll".to_owned(),
                 reason: "asked for".to_owned(),
@@ -134,9 +86,10 @@ mod tests {
             };
             let server = api::start(&settings, observed()).unwrap();
             let reached = server.address().map_or(address, AdminAddress::Tcp);
-            let refused = admin_client::ask(&reached, "", "/api/stats").unwrap_err();
+            let question = Question::get("/api/stats");
+            let refused = admin_client::ask(&reached, "", &question).unwrap_err();
             assert!(refused.to_string().contains("admin_token"), "{refused}");
-            let stats = admin_client::ask(&reached, token, "/api/stats").unwrap();
+            let stats = admin_client::ask(&reached, token, &question).unwrap();
             let table = StatsTable::new(&stats).to_string();
             server.stop();
             let has_gap = |line: &str| line.ends_with(" -");

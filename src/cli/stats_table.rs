@@ -6,6 +6,8 @@ use std::fmt;
 
 use serde_json::Value;
 
+use super::terminal::printable;
+
 /// The table, made from the JSON of `/api/stats`.
 #[derive(Debug)]
 pub(super) struct StatsTable {
@@ -44,6 +46,8 @@ impl StatsTable {
         }
         table.latency(&stats["latency"]);
         table.pins(&stats["pins"]);
+        table.cache(&stats["cache"]);
+        table.fills(&stats["fills"], &stats["origins"]);
         table
     }
 
@@ -100,6 +104,59 @@ impl StatsTable {
             let warning = warning.as_str().unwrap_or(MISSING);
             self.line(1, &format!("! {warning}"), String::new());
         }
+    }
+}
+
+impl StatsTable {
+    /// What memory holds of origins' responses; nothing of a server that has no origin.
+    fn cache(&mut self, cache: &Value) {
+        if cache["inserted"]
+            .as_u64()
+            .is_none_or(|inserted| inserted == 0)
+        {
+            return;
+        }
+        self.line(0, "cached responses", count(&cache["responses"]));
+        self.line(1, "memory", bytes(&cache["bytes"]));
+        self.line(1, "of at most", bytes(&cache["max_bytes"]));
+        self.line(1, "of it overhead", bytes(&cache["overhead_bytes"]));
+        self.line(1, "inserted", count(&cache["inserted"]));
+        self.line(1, "marked stale", count(&cache["marked"]));
+        self.members("gone by way", &cache["gone"], Zeros::Hidden);
+        self.members("refused by reason", &cache["refused"], Zeros::Hidden);
+    }
+
+    /// What was fetched, and from where; nothing of a server that has no origin.
+    fn fills(&mut self, fills: &Value, origins: &Value) {
+        if origins["requests"]
+            .as_u64()
+            .is_none_or(|requests| requests == 0)
+        {
+            return;
+        }
+        self.members("fetches by answer", &fills["fetches"], Zeros::Hidden);
+        self.line(1, "waiting now", count(&fills["fetches_waiting"]));
+        self.line(1, "under way now", count(&fills["fills_under_way"]));
+        self.members(
+            "fetches refused by limit",
+            &fills["fetches_refused"],
+            Zeros::Hidden,
+        );
+        self.members("bodies by end", &fills["fill_bodies"], Zeros::Hidden);
+        self.line(0, "origin requests", count(&origins["requests"]));
+        let figures = [
+            ("connections made", "connects"),
+            ("connections refused", "connect_failures"),
+            ("connections reused", "reuses"),
+            ("connections in use", "in_use"),
+            ("connections idle", "idle"),
+            ("waits for one", "waits"),
+            ("failovers", "failovers"),
+        ];
+        for (name, figure) in figures {
+            self.line(1, name, count(&origins[figure]));
+        }
+        self.members("origin faults", &origins["faults"], Zeros::Hidden);
     }
 }
 
@@ -184,13 +241,6 @@ fn uptime(seconds: f64) -> String {
         }
     }
     parts.join(" ")
-}
-
-/// The text without characters that would move the cursor.
-fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '?' } else { c })
-        .collect()
 }
 
 impl fmt::Display for StatsTable {

@@ -21,6 +21,13 @@ pub(super) fn complain(text: impl Display, code: ExitCode) -> ExitCode {
     code
 }
 
+/// The text without characters that would move the cursor.
+pub(super) fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '?' } else { c })
+        .collect()
+}
+
 /// Prints every mistake of a config and how many there are.
 pub(super) fn mistakes(mistakes: &[Mistake]) -> ExitCode {
     let mut text = String::new();

@@ -15,12 +15,12 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::files::{Files, Resolved};
 use super::keeper::{Keeper, KeeperSettings};
+use super::origin::OriginCounts;
 use super::origins::{OriginSites, Origins};
 use super::pins::Wake;
 use super::warm::Reader;
 use crate::cache::order::{Fetch, Filled, Job, Order, Outcome, Ticket};
 use crate::index::sites::SiteRule;
-use crate::policy::rule::Rule;
 use crate::store::Object;
 use crate::store::pinned::Loader;
 use crate::store::pinned::load::Budgets;
@@ -66,6 +66,8 @@ pub struct DeskSettings {
     pub deliver: Deliver,
     /// Called when somebody waits to write to a file: workers must let go of revoked entries.
     pub wake: Wake,
+    /// What the origins' clients count in, all together.
+    pub origin_counts: Arc<OriginCounts>,
 }
 
 /// The fill desk's thread.
@@ -106,6 +108,7 @@ impl Desk {
         let keeper = settings.keeper;
         let deliver = Arc::clone(&counter.deliver);
         let origin_sites = Arc::clone(&sites);
+        let origin_counts = settings.origin_counts;
         let thread = std::thread::Builder::new()
             .name("fill".to_owned())
             .spawn(move || match Reader::start() {
@@ -115,7 +118,7 @@ impl Desk {
                         counter,
                         reader,
                         keeper: Keeper::new(keeper, deliver),
-                        origins: Origins::new(origin_sites),
+                        origins: Origins::new(origin_sites, origin_counts),
                         fetches: Arc::new(Semaphore::new(FETCHES_MAX)),
                     };
                     runtime.block_on(serve(queue, stopped, kitchen));
@@ -207,7 +210,7 @@ impl Kitchen {
             deliver(worker, filled);
         };
         let Ok(place) = Arc::clone(&self.fetches).try_acquire_owned() else {
-            answer(Outcome::NotFetched(Rule::OriginBusy));
+            answer(self.keeper.refuse());
             return;
         };
         let origin = self.origins.of(fetch.site);

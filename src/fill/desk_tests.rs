@@ -55,6 +55,7 @@ impl Bench {
                 memory_max_object: 1 << 10,
                 object_max: 1 << 18,
                 pseudonym: "test".into(),
+                counts: Arc::default(),
             },
             loader: Arc::clone(board.loader()),
             budgets: Budgets {
@@ -63,6 +64,7 @@ impl Bench {
             },
             deliver: Arc::new(move |worker, filled| sender.send((worker, filled)).unwrap()),
             wake: Arc::new(|| {}),
+            origin_counts: Arc::default(),
         })
         .unwrap();
         Self {

@@ -30,13 +30,12 @@ struct Made {
 
 impl Origins {
     /// None made yet.
-    pub(super) fn new(shared: Arc<ArcSwap<OriginSites>>) -> Self {
+    pub(super) fn new(shared: Arc<ArcSwap<OriginSites>>, counts: Arc<OriginCounts>) -> Self {
         let sites = shared.load_full();
         let made = RefCell::new(Made {
             sites,
             origins: HashMap::new(),
         });
-        let counts = Arc::default();
         Self {
             shared,
             counts,

@@ -1,5 +1,7 @@
 //! The index of origins' responses.
 
+use std::sync::Arc;
+
 use super::cached::{Cached, CachedIndex, Matcher, arc_bytes, heap_bytes};
 use super::eviction::{Counted, UseCount};
 use super::response::Response;
@@ -58,11 +60,18 @@ pub fn invalidate_tag(responses: &Responses, tag: &[u8]) -> u64 {
 }
 
 fn invalidate(responses: &Responses, matcher: &Matcher<'_>) -> u64 {
-    let purge = responses.purge(matcher, |response| {
-        let mut stored = response.stored.clone();
-        stored.invalidated = true;
-        let marked = response.freshened(stored, response.fields.clone());
-        Some(std::sync::Arc::new(marked))
-    });
-    purge.count
+    responses.purge(matcher, |one| marked_stale(one)).count
+}
+
+/// The same response, to be validated before it is used again. None for one whose body is not all there: a part of a body
+/// can't be validated, so it has to go.
+#[must_use]
+pub fn marked_stale(response: &Response) -> Option<Arc<Response>> {
+    if !response.object.is_complete() {
+        return None;
+    }
+    let mut stored = response.stored.clone();
+    stored.invalidated = true;
+    let marked = response.freshened(stored, response.fields.clone());
+    Some(Arc::new(marked))
 }

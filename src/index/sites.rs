@@ -108,6 +108,18 @@ impl SiteTable {
         sites.map(|site| (site.id, site.rule.clone())).collect()
     }
 
+    /// The sites with what answering needs of them, in the order of the config.
+    pub fn iter(&self) -> impl Iterator<Item = (&SiteRule, &SiteFacts)> {
+        self.sites.iter().map(|site| (&site.rule, &site.facts))
+    }
+
+    /// A site as the config has it; none where it is another table's.
+    #[must_use]
+    pub fn rule(&self, id: SiteId) -> Option<&SiteRule> {
+        let site = self.sites.iter().find(|site| site.id == id)?;
+        Some(&site.rule)
+    }
+
     /// What answering needs of a site; none where it is another table's.
     #[must_use]
     pub fn facts(&self, id: SiteId) -> Option<&SiteFacts> {

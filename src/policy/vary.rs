@@ -14,6 +14,7 @@
 //! field that then never gets there (RFC 9110 s7.6.1); the answer belongs to requests without it.
 
 mod codings;
+pub mod words;
 
 use self::codings::Accepted;
 use crate::http::fields::FieldLines;

@@ -14,7 +14,7 @@ pub enum Kind {
 
 /// Counters and gauges that belong together: one name, one help text, at most one label.
 #[derive(Clone, Copy, Debug)]
-pub struct Family {
+pub struct Family<C: 'static = Counter> {
     /// The name without the `_total` that counters end with in the exposition.
     pub name: &'static str,
     /// How the values move.
@@ -26,56 +26,76 @@ pub struct Family {
     /// The label's name; empty for a family without label.
     pub label: &'static str,
     /// The counters, in the order of their label values.
-    pub members: &'static [Member],
+    pub members: &'static [Member<C>],
 }
 
 /// One counter of a family.
 #[derive(Clone, Copy, Debug)]
-pub struct Member {
+pub struct Member<C = Counter> {
     /// Which counter it is.
-    pub counter: Counter,
+    pub counter: C,
     /// The label's value; empty in a family without label.
     pub value: &'static str,
 }
 
+/// Declares a table of counters: the enum that names them, and the families that it is shown as.
 macro_rules! counters {
-    ($(
+    ($(#[$enum_doc:meta])+ enum $counter:ident, $(#[$table_doc:meta])+ const $table:ident; $(
         $name:literal $kind:ident in $unit:literal, $help:literal $(, by $label:literal)? {
             $($variant:ident $(= $value:literal)?),+ $(,)?
         }
     )+) => {
-        /// A counter or gauge of a worker; indexes [`WorkerStats`](super::WorkerStats).
+        $(#[$enum_doc])+
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(u8)]
-        pub enum Counter {
+        pub enum $counter {
             $($(
                 #[doc = concat!($help $(, " Here: `", $value, "`.")?)]
                 $variant,
             )+)+
         }
 
-        impl Counter {
+        impl $counter {
             /// Every counter, in the order of the table.
-            pub const ALL: &'static [Counter] = &[$($(Counter::$variant),+),+];
+            pub const ALL: &'static [$counter] = &[$($($counter::$variant),+),+];
+
+            /// How many counters there are.
+            pub const COUNT: usize = Self::ALL.len();
+
+            /// The counter's place in tables of [`COUNT`](Self::COUNT) values.
+            #[must_use]
+            pub const fn index(self) -> usize {
+                self as usize
+            }
         }
 
-        /// The table, in the order in which it is shown.
-        pub const FAMILIES: &[Family] = &[$(
-            Family {
+        $(#[$table_doc])+
+        pub const $table: &[$crate::stats::counters::Family<$counter>] = &[$(
+            $crate::stats::counters::Family {
                 name: $name,
-                kind: Kind::$kind,
+                kind: $crate::stats::counters::Kind::$kind,
                 unit: $unit,
                 help: $help,
                 label: concat!($($label)?),
                 members: &[$(
-                    Member { counter: Counter::$variant, value: concat!($($value)?) }
+                    $crate::stats::counters::Member {
+                        counter: $counter::$variant,
+                        value: concat!($($value)?),
+                    }
                 ),+],
             }
         ),+];
     };
 }
 
+pub(crate) use counters;
+
 counters! {
+    /// A counter or gauge of a worker; indexes [`WorkerStats`](super::WorkerStats).
+    enum Counter,
+    /// The table, in the order in which it is shown.
+    const FAMILIES;
+
     "hotplate_connections_accepted" Counter in "connections",
     "Client connections accepted." { ConnectionsAccepted }
 
@@ -223,15 +243,6 @@ counters! {
 }
 
 impl Counter {
-    /// How many counters there are.
-    pub const COUNT: usize = Self::ALL.len();
-
-    /// The counter's place in tables of [`COUNT`](Self::COUNT) values.
-    #[must_use]
-    pub const fn index(self) -> usize {
-        self as usize
-    }
-
     /// The member of `hotplate_answers` that counts `status`.
     #[must_use]
     pub const fn answer(status: u16) -> Self {

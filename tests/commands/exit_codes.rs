@@ -155,6 +155,39 @@ fn stats_of_a_server_that_does_not_run_exits_1() {
 }
 
 #[test]
+fn operators_commands_without_a_server_exit_1_and_without_a_meaning_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = format!("unix:{}", folder.path().join("none.sock").display());
+    for words in [
+        &["purge", "--all"][..],
+        &["ls"],
+        &["clear"],
+        &["explain", "http://a/"],
+    ] {
+        let output = hotplate(&[words, &["--admin", &socket]].concat());
+        assert_eq!(output.status.code(), Some(1), "{words:?} {output:?}");
+        assert!(text(&output.stderr).contains("is the server running?"));
+        let output = hotplate(&[words, &["--config", "/nonexistent/hotplate.toml"]].concat());
+        assert_eq!(output.status.code(), Some(2), "{words:?} {output:?}");
+    }
+    for words in [
+        &["purge"][..],
+        &["purge", "http://a/"],
+        &["purge", "--url", "http://a/", "--all"],
+        &["purge", "--url"],
+        &["ls", "--limit", "0"],
+        &["ls", "http://a/"],
+        &["clear", "--url", "http://a/"],
+        &["explain"],
+        &["explain", "http://a/", "http://b/"],
+    ] {
+        let output = hotplate(&[words, &["--admin", &socket]].concat());
+        assert_eq!(output.status.code(), Some(2), "{words:?} {output:?}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
 fn wrong_command_line_exits_2_and_help_exits_0() {
     for words in [&["bake"][..], &["--confg"], &["stats", "--admin", "x"]] {
         assert_eq!(hotplate(words).status.code(), Some(2), "{words:?}");

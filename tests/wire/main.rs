@@ -14,6 +14,8 @@ mod access_log;
 #[cfg(test)]
 mod admin;
 #[cfg(test)]
+mod cached_site;
+#[cfg(test)]
 mod changes;
 #[cfg(test)]
 mod check_command;
@@ -28,6 +30,8 @@ mod drain;
 #[cfg(test)]
 mod encoding;
 #[cfg(test)]
+mod explain;
+#[cfg(test)]
 mod framing;
 #[cfg(test)]
 mod hosts;
@@ -41,6 +45,8 @@ mod methods;
 mod pins;
 #[cfg(test)]
 mod pipelining;
+#[cfg(test)]
+mod purge;
 #[cfg(test)]
 mod ranges;
 #[cfg(test)]

@@ -15,9 +15,11 @@ use crate::admin::access_log::{self, AccessLog};
 use crate::admin::api::{self, AdminServer};
 use crate::admin::error::AdminError;
 use crate::admin::observed::{DriverReport, Observed, Readiness};
+use crate::admin::operator::CacheOperator;
 use crate::config::Settings;
 use crate::fill::desk::{Deliver, Desk, DeskSettings};
-use crate::fill::keeper::KeeperSettings;
+use crate::fill::keeper::{KeeperCounts, KeeperSettings};
+use crate::fill::origin::OriginCounts;
 use crate::fill::pins::{BoardSettings, PinBoard, PinReport};
 use crate::http::reject::Reject;
 use crate::index::pins::PinIndex;
@@ -80,6 +82,7 @@ pub(super) struct Fleet {
     pub(super) report: PinReport,
     pub(super) desk: Desk,
     pub(super) sites: Arc<SiteTable>,
+    pub(super) cache: CacheOperator,
     pub(super) access_log: Option<AccessLog>,
     pub(super) admin: Option<AdminServer>,
     workers: Vec<JoinHandle<()>>,
@@ -108,29 +111,21 @@ impl Fleet {
         let wake = waker(&postboxes);
 
         let index = Arc::new(ArcSwap::from_pointee(PinIndex::default()));
-        let pins = PinBoard::start(BoardSettings {
-            rules: settings.pins.clone(),
-            budgets: Budgets {
-                memory: Budget::new(settings.memory.size.0),
-                descriptors: Budget::new(shares.pins_max),
-            },
-            index: Arc::clone(&index),
-            wake: Arc::clone(&wake),
-        })
-        .map_err(|error| LaunchError::System("start the pin board", error))?;
-        let report = pins.report().map_err(|stopped| {
-            LaunchError::System("read what is pinned", io::Error::other(stopped))
-        })?;
+        let (pins, report) = start_pins(&settings, &index, &wake, shares.pins_max)?;
         let sites = Arc::new(SiteTable::new(&settings.sites));
         // Pins and stored responses share the memory.
-        let memory_left = settings
-            .memory
-            .size
-            .0
-            .saturating_sub(report.totals.memory_bytes);
-        let responses = Arc::new(Responses::new(memory_left));
+        let held = report.totals.memory_bytes;
+        let responses = Arc::new(Responses::new(settings.memory.size.0.saturating_sub(held)));
         let stores = (&*sites, &responses);
-        let desk = start_desk(&settings, stores, &pins, &postboxes, shares.roots_max)?;
+        let cache = CacheOperator::new(
+            Arc::clone(&responses),
+            Arc::clone(&sites),
+            Arc::clone(&index),
+        );
+        let (fills, origins) = (Arc::default(), Arc::default());
+        let counts = (&fills, &origins);
+        let room = shares.roots_max;
+        let desk = start_desk(&settings, stores, counts, &pins, &postboxes, room)?;
 
         let shared = Shared {
             limits,
@@ -149,6 +144,9 @@ impl Fleet {
                 readiness: Arc::clone(&readiness),
                 refusal_names: Reject::ALL.iter().map(|reject| reject.name()).collect(),
                 pins: report_reader(pins.shown()),
+                cache: cache.clone(),
+                fills,
+                origins,
                 driver: DriverReport {
                     name: plan.driver.to_string(),
                     reason: plan.reason.clone(),
@@ -171,6 +169,7 @@ impl Fleet {
             report,
             desk,
             sites,
+            cache,
             access_log,
             admin: Some(admin),
             workers,
@@ -241,6 +240,7 @@ impl Fleet {
 fn start_desk(
     settings: &Settings,
     (sites, responses): (&SiteTable, &Arc<Responses>),
+    (fills, origins): (&Arc<KeeperCounts>, &Arc<OriginCounts>),
     pins: &PinBoard,
     postboxes: &[Postbox],
     descriptors_max: u64,
@@ -253,6 +253,7 @@ fn start_desk(
             memory_max_object: settings.memory.max_object.in_memory(),
             object_max: settings.memory.size.0 / OBJECT_SHARE,
             pseudonym: pseudonym(),
+            counts: Arc::clone(fills),
         },
         loader: Arc::clone(pins.loader()),
         budgets: Budgets {
@@ -262,8 +263,32 @@ fn start_desk(
         },
         deliver: replier(postboxes),
         wake: revoker(postboxes),
+        origin_counts: Arc::clone(origins),
     })
     .map_err(|error| LaunchError::System("start the fill threads", error))
+}
+
+/// Pins what is configured, and tells what came of it.
+fn start_pins(
+    settings: &Settings,
+    index: &Arc<ArcSwap<PinIndex>>,
+    wake: &Arc<dyn Fn() + Send + Sync>,
+    descriptors_max: u64,
+) -> Result<(PinBoard, PinReport), LaunchError> {
+    let pins = PinBoard::start(BoardSettings {
+        rules: settings.pins.clone(),
+        budgets: Budgets {
+            memory: Budget::new(settings.memory.size.0),
+            descriptors: Budget::new(descriptors_max),
+        },
+        index: Arc::clone(index),
+        wake: Arc::clone(wake),
+    })
+    .map_err(|error| LaunchError::System("start the pin board", error))?;
+    let report = pins
+        .report()
+        .map_err(|stopped| LaunchError::System("read what is pinned", io::Error::other(stopped)))?;
+    Ok((pins, report))
 }
 
 fn warn_of_disk(settings: &Settings) {

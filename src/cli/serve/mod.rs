@@ -166,6 +166,7 @@ fn reload(fleet: &mut Fleet, config_path: &Path) {
     }
     let sites = Arc::new(SiteTable::following(&fleet.sites, &settings.sites));
     fleet.desk.set_sites(sites.with_ids());
+    fleet.cache.set_sites(Arc::clone(&sites));
     fleet.sites = Arc::clone(&sites);
     for postbox in &fleet.postboxes {
         postbox.deliver(Mail::Reloaded(Arc::clone(&sites), limits));

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::flights::{Landing, Lead};
-use super::{Keeper, is_storable, now};
+use super::{Keeper, KeeperCount, Place, is_storable, now};
 use crate::cache::order::{Fetch, Fetched, Outcome};
 use crate::fill::origin::{Origin, OriginFault, OriginRequest, OriginResponse, RequestBody, Retry};
 use crate::http::cache_control::ResponseDirectives;
@@ -83,7 +83,7 @@ impl Keeper {
         origin: &Rc<Origin>,
         lead: Option<Lead>,
     ) -> Outcome {
-        let Ok(place) = Arc::clone(&self.fills).try_acquire_owned() else {
+        let Some(place) = self.place() else {
             return self.fail(fetch, &asked, Rule::OriginBusy, None, lead);
         };
         if forwarding::is_loop(&fetch.fields, self.pseudonym.as_bytes()) {
@@ -165,12 +165,14 @@ impl Keeper {
                 query: url.query.as_deref(),
             };
             key::append(&mut key, &parts, &fetch.rule.overrides);
-            invalidate_key(&self.responses, &key);
+            let count = invalidate_key(&self.responses, &key);
+            self.counts.add(KeeperCount::Invalidated, count);
         }
         for group in groups::invalidated_by(fetch.method, &answer.fields).names {
             let mut tag = Vec::new();
             groups::append_scoped(&mut tag, Scheme::Http, &fetch.authority, &group);
-            invalidate_tag(&self.responses, &tag);
+            let count = invalidate_tag(&self.responses, &tag);
+            self.counts.add(KeeperCount::Invalidated, count);
         }
     }
 
@@ -312,15 +314,17 @@ impl Keeper {
             &update,
         );
         let mut fresh = None;
+        let mut is_there = false;
         for place in chosen {
             let Some(old) = known.variants.get(place) else {
                 continue;
             };
             let new = Arc::new(freshen(old, &update, &asked, (request_time, response_time)));
-            drop(self.responses.replace(old, &new));
+            let replaced = self.responses.replace(old, &new);
             let answers = vary::matches(&new.variant, &fetch.fields);
             if answers && (fresh.is_none() || known.selected == Some(place)) {
                 fresh = Some(new);
+                is_there = replaced.is_stored();
             }
         }
         let Some(response) = fresh else {
@@ -328,12 +332,16 @@ impl Keeper {
             drop(lead);
             return Outcome::NotFetched(Rule::OriginBroken);
         };
-        if let Some(lead) = lead {
-            lead.land(&Landing::Stored(Arc::clone(&response)), clock::mono());
+        match lead {
+            Some(lead) if is_there => {
+                lead.land(&Landing::Stored(Arc::clone(&response)), clock::mono());
+            }
+            // Purged meanwhile: those who came since must not get it.
+            lead => drop(lead),
         }
         let status = CacheStatus {
             fwd_status: Some(304),
-            stored: true,
+            stored: is_there,
             ttl: Some(response.stored.ttl(response_time)),
             ..CacheStatus::forwarded(fetch.why, "")
         };
@@ -351,7 +359,7 @@ pub(super) struct Exchange<'f> {
     /// Before the origin was asked: what was purged since must not come back.
     pub(super) began: Epoch,
     /// Its place among the fills: held until the last byte of its answer is there.
-    pub(super) place: tokio::sync::OwnedSemaphorePermit,
+    pub(super) place: Place,
 }
 
 /// A stored response with the fields of a 304.

@@ -8,6 +8,7 @@
 //!
 //! Lives on the fill thread: nothing here is shared with another thread but the index and the bodies.
 
+mod counts;
 mod exchange;
 mod flights;
 mod pass;
@@ -16,8 +17,10 @@ mod save;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use self::counts::Gauged;
+pub use self::counts::{KEEPER_FAMILIES, KeeperCount, KeeperCounts};
 use self::flights::{Boarding, Flights, Landing};
 use super::desk::Deliver;
 use super::origin::Origin;
@@ -47,6 +50,14 @@ pub struct KeeperSettings {
     pub object_max: u64,
     /// The name in Via, with a part that no other running instance has.
     pub pseudonym: Box<str>,
+    /// What it counts in.
+    pub counts: Arc<KeeperCounts>,
+}
+
+/// A place among the fills: held until the last byte of the origin's answer is there.
+pub(super) struct Place {
+    _permit: OwnedSemaphorePermit,
+    _gauge: Gauged,
 }
 
 /// The keeper.
@@ -60,6 +71,7 @@ pub(super) struct Keeper {
     flights: Rc<Flights>,
     fills: Arc<Semaphore>,
     memory: Arc<Budget>,
+    counts: Arc<KeeperCounts>,
 }
 
 impl Keeper {
@@ -74,16 +86,37 @@ impl Keeper {
             memory_max_object: settings.memory_max_object,
             object_max: settings.object_max,
             pseudonym: settings.pseudonym,
+            counts: settings.counts,
             deliver,
         })
     }
 
-    /// Answers a request.
+    /// Answers a request, and counts what the answer was.
     pub(super) async fn answer(
         self: Rc<Self>,
         fetch: Box<Fetch>,
         origin: Option<Rc<Origin>>,
     ) -> Outcome {
+        if fetch.is_refresh {
+            self.counts.bump(KeeperCount::Refreshes);
+        }
+        let counts = Arc::clone(&self.counts);
+        let outcome = self.find_or_ask(fetch, origin).await;
+        match &outcome {
+            Outcome::Fetched(fetched) => counts.answered(fetched.rule),
+            Outcome::NotFetched(rule) => counts.answered(*rule),
+            _ => {}
+        }
+        outcome
+    }
+
+    /// Refuses a request: as many are under way as may be.
+    pub(super) fn refuse(&self) -> Outcome {
+        self.counts.bump(KeeperCount::RefusedFetches);
+        Outcome::NotFetched(Rule::OriginBusy)
+    }
+
+    async fn find_or_ask(self: Rc<Self>, fetch: Box<Fetch>, origin: Option<Rc<Origin>>) -> Outcome {
         let Some(origin) = origin else {
             return Outcome::NotFetched(Rule::OriginUnreachable);
         };
@@ -93,7 +126,10 @@ impl Keeper {
         }
         match self.flights.board(&fetch.key, clock::mono()) {
             Boarding::Alone => self.ask(&fetch, asked, &origin, None).await,
-            Boarding::Full => Outcome::NotFetched(Rule::OriginBusy),
+            Boarding::Full => {
+                self.counts.bump(KeeperCount::RefusedWaiters);
+                Outcome::NotFetched(Rule::OriginBusy)
+            }
             Boarding::Lead(lead) => {
                 // It may have landed between the worker's look and this one.
                 if !fetch.is_refresh
@@ -105,18 +141,40 @@ impl Keeper {
             }
             Boarding::Joined(_) if fetch.is_refresh => Outcome::NotFetched(Rule::Collapsed),
             Boarding::Joined(landing) => {
+                let waiting = self.counts.hold(KeeperCount::Waiting);
                 let landing = tokio::time::timeout(self.settings.fill_timeout, landing).await;
+                drop(waiting);
                 match landing {
                     Err(_) => Outcome::NotFetched(Rule::OriginTimeout),
                     Ok(Ok(Landing::Failed(rule))) => Outcome::NotFetched(rule),
                     Ok(Ok(Landing::Stored(response))) => {
                         match self.look(&fetch, &asked, Some(response)) {
                             Some(outcome) => outcome,
-                            None => self.ask(&fetch, asked, &origin, None).await,
+                            None => self.send_on(&fetch, asked, &origin).await,
                         }
                     }
-                    Ok(Ok(Landing::Alone) | Err(_)) => self.ask(&fetch, asked, &origin, None).await,
+                    Ok(Ok(Landing::Alone) | Err(_)) => self.send_on(&fetch, asked, &origin).await,
                 }
+            }
+        }
+    }
+
+    /// Asks the origin for a request that has waited for another's answer in vain.
+    async fn send_on(self: &Rc<Self>, fetch: &Fetch, asked: Asked, origin: &Rc<Origin>) -> Outcome {
+        self.counts.bump(KeeperCount::SentOn);
+        self.ask(fetch, asked, origin, None).await
+    }
+
+    /// A place among the fills; none where as many are under way as may be.
+    fn place(&self) -> Option<Place> {
+        match Arc::clone(&self.fills).try_acquire_owned() {
+            Ok(permit) => Some(Place {
+                _permit: permit,
+                _gauge: self.counts.hold(KeeperCount::UnderWay),
+            }),
+            Err(_) => {
+                self.counts.bump(KeeperCount::RefusedFills);
+                None
             }
         }
     }

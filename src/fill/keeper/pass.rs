@@ -4,11 +4,11 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 
 use super::exchange::{Exchange, fetched, is_without_content};
 use super::save::upstream_status;
-use super::{Keeper, now};
+use super::{Keeper, Place, now};
 use crate::cache::order::{Fetch, Outcome, Upload};
 use crate::fill::origin::{OriginBody, OriginResponse, Piece, RequestStream};
 use crate::http::cache_control::ResponseDirectives;
@@ -34,7 +34,7 @@ impl Keeper {
         self: &Rc<Self>,
         fetch: &Fetch,
         answer: OriginResponse,
-        place: OwnedSemaphorePermit,
+        place: Place,
     ) -> Outcome {
         let now = now();
         let fields = forwarding::response_fields(

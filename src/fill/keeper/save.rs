@@ -6,13 +6,14 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
-use super::Keeper;
 use super::exchange::{Exchange, fetched, is_without_content};
 use super::flights::{Landing, Lead};
+use super::{Keeper, KeeperCount};
 use crate::cache::order::{Fetch, Outcome};
 use crate::fill::origin::{OriginBody, OriginFault, OriginResponse};
 use crate::http::cache_control::ResponseDirectives;
 use crate::http::fields::{FieldLines, Fields};
+use crate::index::cached::Outcome as Inserted;
 use crate::index::response::{Making, Response};
 use crate::policy::cache_status::CacheStatus;
 use crate::policy::forwarding;
@@ -82,12 +83,19 @@ impl Keeper {
             rule: Arc::clone(&fetch.rule),
             tags: Tags::of(&answer.fields).names.into(),
         }));
-        let is_stored = !matches!(early, Early::Failed)
-            && self
-                .responses
-                .insert_since(Arc::clone(&response), began)
-                .is_stored();
-        tell(lead, is_stored.then_some(&response));
+        let inserted = match early {
+            Early::Failed => None,
+            Early::Complete | Early::Open(_) => {
+                let inserted = self.responses.insert_since(Arc::clone(&response), began);
+                Some(inserted.outcome)
+            }
+        };
+        let is_stored = inserted == Some(Inserted::Stored);
+        match inserted {
+            // Purged meanwhile: the next answer may be shared all the same.
+            Some(Inserted::Purged) => drop(lead),
+            _ => tell(lead, is_stored.then_some(&response)),
+        }
         let status = CacheStatus {
             stored: is_stored,
             ttl: is_stored.then(|| response.stored.ttl(response_time)),
@@ -148,10 +156,21 @@ impl Keeper {
             match next {
                 Ok(Some(bytes)) if !self.append(&mut writer, &bytes) => break false,
                 Ok(Some(_)) => self.wake(writer.wakers()),
-                Ok(None) => break writer.complete(),
-                Err(_) => break false,
+                Ok(None) => {
+                    let is_whole = writer.complete();
+                    self.counts.bump(match is_whole {
+                        true => KeeperCount::BodyComplete,
+                        false => KeeperCount::BodyBrokenOff,
+                    });
+                    break is_whole;
+                }
+                Err(_) => {
+                    self.counts.bump(KeeperCount::BodyBrokenOff);
+                    break false;
+                }
             }
             if !self.is_wanted(&writer, &response) {
+                self.counts.bump(KeeperCount::BodyUnwanted);
                 break false;
             }
         };
@@ -172,6 +191,7 @@ impl Keeper {
     fn append(&self, writer: &mut BodyWriter, bytes: &Bytes) -> bool {
         let end = writer.appended() + bytes.len() as u64;
         if end > self.object_max {
+            self.counts.bump(KeeperCount::BodyTooLarge);
             return false;
         }
         if writer.body().file().is_none() {
@@ -179,13 +199,17 @@ impl Keeper {
                 return writer.append(bytes).is_ok();
             }
             if writer.spill_to_memory().is_err() {
+                self.counts.bump(KeeperCount::BodyNoMemory);
                 return false;
             }
         }
         while writer.charged() < end {
             match self.memory.take(CHARGE) {
                 Some(charge) => writer.charge(charge, CHARGE),
-                None => return false,
+                None => {
+                    self.counts.bump(KeeperCount::BodyNoMemory);
+                    return false;
+                }
             }
         }
         writer.append(bytes).is_ok()

@@ -84,14 +84,14 @@ impl<T: Cached> Ledger<T> {
         } else if let Some(same) = same {
             self.supersede(buckets, spot, &same, &value);
             self.fifo.renew(same.place);
-            self.make_room(buckets, 0, &mut inserted.evicted);
             self.counts.inserted += 1;
             inserted.replaced = Some(same.value);
         } else {
             self.crowd_out(buckets, spot, &*value, &mut inserted);
             self.add(buckets, spot, value, &mut inserted);
         }
-        debug_assert!(self.total() <= self.cap || self.fifo.is_empty());
+        // The memory that was reserved counts as well, also where nothing came of it.
+        self.make_room(buckets, 0, &mut inserted.evicted);
         inserted
     }
 
@@ -111,7 +111,6 @@ impl<T: Cached> Ledger<T> {
         self.reserve(&**new);
         if self.fits(new.weight()) {
             self.supersede(buckets, spot, &entry, new);
-            self.make_room(buckets, 0, &mut inserted.evicted);
             self.counts.inserted += 1;
         } else {
             self.take(buckets, old);
@@ -119,6 +118,7 @@ impl<T: Cached> Ledger<T> {
             self.counts.refused_too_large += 1;
             inserted.outcome = Outcome::TooLarge;
         }
+        self.make_room(buckets, 0, &mut inserted.evicted);
         inserted.replaced = Some(entry.value);
         inserted
     }
@@ -267,13 +267,13 @@ impl<T: Cached> Ledger<T> {
     fn add(&mut self, buckets: &Buckets<T>, spot: Spot, value: Arc<T>, inserted: &mut Inserted<T>) {
         let weight = value.weight();
         let need = weight.saturating_add(Buckets::<T>::bucket_bytes(1));
+        let hashes = value.tags().map(|tag| buckets.hash(tag));
+        let tags = self.tags.add(spot.hash, hashes);
         self.make_room(buckets, need, &mut inserted.evicted);
         let seat = Seat {
             value: Arc::clone(&value),
             key_hash: spot.hash,
-            tags: self
-                .tags
-                .add(spot.hash, value.tags().map(|tag| buckets.hash(tag))),
+            tags,
         };
         let fingerprint = spot.hash ^ buckets.hash(value.variant()).rotate_left(32);
         // There is room: what the ghosts took of it since is the only thing that can lack.

@@ -97,6 +97,10 @@ impl TagIndex {
             }
             at = link.next_of_value;
         }
+        // A slab can't shrink before it is empty, because links keep their places.
+        if self.links.is_empty() && self.links.capacity() > 0 {
+            *self = Self::default();
+        }
     }
 
     /// The hashes of the keys whose values carry the tag, each once a value.

@@ -39,6 +39,7 @@ impl Ghost {
     /// Notes that a value was evicted, and forgets the oldest beyond the limits.
     pub(super) fn push(&mut self, fingerprint: u64, weight: u64, limits: GhostLimits) {
         self.take(fingerprint);
+        self.close_gaps();
         if weight > limits.bytes_max {
             return;
         }
@@ -57,6 +58,7 @@ impl Ghost {
         });
         self.bytes += weight;
         self.trim(limits);
+        self.release();
     }
 
     /// Takes the fingerprint out; whether it was here.
@@ -79,10 +81,7 @@ impl Ghost {
 
     /// Forgets the oldest beyond the limits.
     pub(super) fn trim(&mut self, limits: GhostLimits) {
-        while self.bytes > limits.bytes_max
-            || self.table.len() > limits.count_max
-            || self.is_mostly_gone()
-        {
+        while self.bytes > limits.bytes_max || self.table.len() > limits.count_max {
             let Some(oldest) = self.ring.front() else {
                 return;
             };
@@ -99,9 +98,33 @@ impl Ghost {
         }
     }
 
-    /// Whether places of fingerprints that came back take more of the ring than those that are here.
-    fn is_mostly_gone(&self) -> bool {
-        self.ring.len() > 2 * self.table.len() + 16
+    /// Gives memory back that the queue no longer needs, when it takes four times of it.
+    pub(super) fn release(&mut self) {
+        if self.ring.capacity() > 4 * self.ring.len() + 64 {
+            self.ring.shrink_to(2 * self.ring.len());
+        }
+        if self.table.capacity() > 4 * self.table.len() + 64 {
+            let (ring, front) = (&self.ring, self.front);
+            let rehash = |sequence: &u32| at(ring, front, *sequence).map_or(0, |it| it.fingerprint);
+            self.table.shrink_to(2 * self.table.len(), rehash);
+        }
+    }
+
+    /// Closes the gaps that fingerprints left when they came back, once they take more of the ring than those that are here.
+    fn close_gaps(&mut self) {
+        if self.ring.len() <= 2 * self.table.len() + 16 {
+            return;
+        }
+        self.ring.retain(|departed| departed.weight > 0);
+        self.table.clear();
+        self.front = 0;
+        for (sequence, departed) in (0..).zip(&self.ring) {
+            // The table has held as many before, so it has no need to grow.
+            let rehash =
+                |sequence: &u32| at(&self.ring, 0, *sequence).map_or(0, |it| it.fingerprint);
+            self.table
+                .insert_unique(departed.fingerprint, sequence, rehash);
+        }
     }
 
     /// How many fingerprints are here.

@@ -90,6 +90,34 @@ impl<'r> Accepted<'r> {
     }
 }
 
+/// A set that [`Accepted::bytes`] gave, as an Accept-Encoding that has it.
+pub(super) fn words(bytes: &[u8]) -> String {
+    let (flags, mut rest) = bytes.split_first().unwrap_or((&0, &[]));
+    let (others, identity) = (flags & 1 != 0, flags & 2 != 0);
+    let mut words: Vec<String> = Vec::new();
+    if others {
+        words.push("*".to_owned());
+    }
+    while let Some((name, after)) = rest
+        .split_first()
+        .and_then(|(size, rest)| rest.split_at_checked(usize::from(*size)))
+    {
+        let name = String::from_utf8_lossy(name);
+        words.push(if others {
+            format!("{name};q=0")
+        } else {
+            name.into_owned()
+        });
+        rest = after;
+    }
+    match (identity, words.is_empty()) {
+        (false, _) => words.push("identity;q=0".to_owned()),
+        (true, true) => words.push("identity".to_owned()),
+        (true, false) => {}
+    }
+    words.join(", ")
+}
+
 /// The coding that an element names, and whether it is accepted; none where it is malformed.
 fn read_element(element: &[u8]) -> Option<(&[u8], bool)> {
     let mut parts = element.splitn(2, |byte| *byte == b';');

@@ -34,7 +34,7 @@ fn take(ghost: &mut Departed, fingerprint: u64) -> bool {
 }
 
 fn trim(ghost: &mut Departed, cap: u64, count_max: usize) {
-    let bytes_max = cap * 3 / 4;
+    let bytes_max = cap * 9 / 10;
     while ghost.iter().map(|(_, weight)| weight).sum::<u64>() > bytes_max || ghost.len() > count_max
     {
         ghost.remove(0);
@@ -70,11 +70,12 @@ impl Model {
             return true;
         }
         let (small, main) = (self.ghost_small.len(), self.ghost_main.len());
-        let votes = |ours: usize, others: usize| (others / ours.max(1)).clamp(1, 50) as u64;
+        let votes =
+            |ours: usize, others: usize| (others * 5 / 4 / ours.max(1)).clamp(1, 500) as u64;
         let returns = if take(&mut self.ghost_small, fingerprint) {
             self.counts.ghost_hits_small += 1;
             let target = self.small_target + weight * votes(small, main);
-            self.small_target = target.min(self.cap * 9 / 10);
+            self.small_target = target.min(self.cap * 19 / 20);
             true
         } else if take(&mut self.ghost_main, fingerprint) {
             self.counts.ghost_hits_main += 1;
@@ -126,11 +127,11 @@ impl Model {
             }
             *count += 1;
             take(ghost, first.fingerprint);
-            if first.weight <= self.cap * 3 / 4 {
+            if first.weight <= self.cap * 9 / 10 {
                 ghost.push((first.fingerprint, first.weight.max(1)));
             }
-            let count_max = (self.small.len() + self.main.len() + 1) * 3 / 4;
-            if first.weight <= self.cap * 3 / 4 {
+            let count_max = (self.small.len() + self.main.len() + 1) * 9 / 10;
+            if first.weight <= self.cap * 9 / 10 {
                 let ghost = if is_newcomers_turn {
                     &mut self.ghost_small
                 } else {
@@ -190,9 +191,9 @@ impl Model {
 
     pub(super) fn set_cap(&mut self, cap: u64, evicted: &mut Vec<usize>) {
         self.cap = cap;
-        self.small_target = self.small_target.clamp(cap / 20, cap * 9 / 10);
+        self.small_target = self.small_target.clamp(cap / 20, cap * 19 / 20);
         self.shrink(evicted);
-        let count_max = (self.small.len() + self.main.len() + 1) * 3 / 4;
+        let count_max = (self.small.len() + self.main.len() + 1) * 9 / 10;
         trim(&mut self.ghost_small, cap, count_max);
         trim(&mut self.ghost_main, cap, count_max);
     }

@@ -1,0 +1,75 @@
+//! The operator's hand on what is stored: purge, list, explain.
+//!
+//! One place for each operation, whoever asks for it: the admin API today, other ways in later. All of it runs on a thread
+//! that may block, never on a worker's.
+
+pub mod asked_url;
+pub mod explain;
+pub mod explanation;
+mod explanation_text;
+pub mod listing;
+pub mod purge;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::index::cached::IndexStats;
+use crate::index::pins::PinIndex;
+use crate::index::responses::Responses;
+use crate::index::sites::SiteTable;
+
+/// What an operator can see and change of the cache. Its clones are the same.
+#[derive(Clone, Debug)]
+pub struct CacheOperator {
+    responses: Arc<Responses>,
+    sites: Arc<ArcSwap<SiteTable>>,
+    pins: Arc<ArcSwap<PinIndex>>,
+}
+
+impl CacheOperator {
+    /// The operator of `responses`, which are those of `sites` that `pins` does not have.
+    #[must_use]
+    pub fn new(
+        responses: Arc<Responses>,
+        sites: Arc<SiteTable>,
+        pins: Arc<ArcSwap<PinIndex>>,
+    ) -> Self {
+        Self {
+            responses,
+            sites: Arc::new(ArcSwap::new(sites)),
+            pins,
+        }
+    }
+
+    /// Goes by other sites from now on.
+    pub fn set_sites(&self, sites: Arc<SiteTable>) {
+        self.sites.store(sites);
+    }
+
+    /// What memory holds, and what happened in it.
+    #[must_use]
+    pub fn index_stats(&self) -> IndexStats {
+        self.responses.stats()
+    }
+}
+
+/// A cache key for people: that of a credential profile stands in braces before its URL.
+#[must_use]
+pub fn key_text(key: &[u8]) -> String {
+    let scoped = key.strip_prefix(b"\0").and_then(|rest| {
+        let (size, rest) = rest.split_first_chunk::<2>()?;
+        rest.split_at_checked(usize::from(u16::from_le_bytes(*size)))
+    });
+    match scoped {
+        Some((scope, url)) => format!(
+            "{{{}}}{}",
+            String::from_utf8_lossy(scope),
+            String::from_utf8_lossy(url)
+        ),
+        None => String::from_utf8_lossy(key).into_owned(),
+    }
+}
+
+#[cfg(test)]
+pub(in crate::admin) mod tests;

@@ -1,0 +1,105 @@
+//! Where a running server's admin API is, and what opens it.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::admin_client::{self, AskError, Question};
+use super::exit_code::ExitCode;
+use super::terminal;
+use crate::admin::settings::AdminAddress;
+use crate::config;
+
+/// An admin address and its token. Has no debug form: it holds the token.
+pub(super) struct AdminDoor {
+    address: AdminAddress,
+    token: String,
+}
+
+/// Reads the argument of `--admin`.
+pub(super) fn address(text: &str) -> Result<AdminAddress, String> {
+    match config::admin_address(text) {
+        Ok(AdminAddress::Off) => Err("an address is needed: IP:PORT or unix:PATH".to_owned()),
+        Ok(address) => Ok(address),
+        Err(fault) => Err(format!("{fault}; must be IP:PORT or unix:PATH")),
+    }
+}
+
+impl AdminDoor {
+    /// The door at `admin`, or else at the config's admin address. The token comes from the config; with `admin` it is only
+    /// sent when the config `is_named` too, as it is no other server's business. Where the config has mistakes, they
+    /// are told, and the code is what the command ends with.
+    pub(super) fn find(
+        admin: Option<AdminAddress>,
+        is_named: bool,
+        config_path: &Path,
+    ) -> Result<Self, ExitCode> {
+        if let Some(address) = admin.clone()
+            && !is_named
+        {
+            let token = String::new();
+            return Ok(Self { address, token });
+        }
+        let settings = config::load(config_path);
+        let settings = settings.map_err(|mistakes| terminal::mistakes(&mistakes))?;
+        Ok(Self {
+            address: admin.unwrap_or(settings.admin.address),
+            token: settings.admin.token,
+        })
+    }
+
+    /// Asks for JSON. Where there is no answer it is told why, and the code is what the command ends with.
+    pub(super) fn ask(&self, question: &Question<'_>) -> Result<Value, ExitCode> {
+        let answer = admin_client::ask(&self.address, &self.token, question);
+        answer.map_err(|error| self.complain(&error))
+    }
+
+    /// As [`ask`](Self::ask), for text.
+    pub(super) fn ask_text(&self, question: &Question<'_>) -> Result<String, ExitCode> {
+        let answer = admin_client::ask_text(&self.address, &self.token, question);
+        answer.map_err(|error| self.complain(&error))
+    }
+
+    fn complain(&self, error: &AskError) -> ExitCode {
+        if let AskError::Refused(reason) = error {
+            // Asking again won't help: what was typed is wrong.
+            return terminal::complain(reason, ExitCode::Usage);
+        }
+        let at = match &self.address {
+            AdminAddress::Off => String::new(),
+            AdminAddress::Tcp(address) => format!("{address}: "),
+            AdminAddress::Unix(socket) => format!("unix:{}: ", socket.display()),
+        };
+        terminal::complain(format_args!("{at}{error}"), ExitCode::Failure)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn admin_argument_is_an_address() {
+        let tcp = AdminAddress::Tcp("127.0.0.1:9090".parse().unwrap());
+        assert_eq!(address("127.0.0.1:9090"), Ok(tcp));
+        let unix = AdminAddress::Unix("/run/a.sock".into());
+        assert_eq!(address("unix:/run/a.sock"), Ok(unix));
+        for text in ["", "localhost", "9090", "unix:"] {
+            assert!(address(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn server_that_is_not_there_is_a_failure_and_a_wrong_config_is_usage() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = AdminAddress::Unix(folder.path().join("none.sock"));
+        let config = folder.path().join("none.toml");
+        let question = Question::get("/api/stats");
+        let door = AdminDoor::find(Some(socket.clone()), false, &config);
+        let code = door.and_then(|door| door.ask(&question)).unwrap_err();
+        assert_eq!(code, ExitCode::Failure);
+        let code = |admin, is_named| AdminDoor::find(admin, is_named, &config).err();
+        assert_eq!(code(None, false), Some(ExitCode::Usage));
+        assert_eq!(code(Some(socket), true), Some(ExitCode::Usage));
+    }
+}

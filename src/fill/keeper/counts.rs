@@ -1,0 +1,178 @@
+//! What the keeper has done, for other threads to read.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::policy::rule::Rule;
+use crate::stats::counters::counters;
+
+counters! {
+    /// A counter or gauge of the keeper; indexes [`KeeperCounts`].
+    enum KeeperCount,
+    /// The keeper's table, in the order in which it is shown.
+    const KEEPER_FAMILIES;
+
+    "hotplate_fetches" Counter in "requests",
+    "Requests that the fill threads answered for a worker, by what the answer was.", by "answer" {
+        Stored = "stored",
+        Passed = "passed",
+        Revalidated = "revalidated",
+        Collapsed = "collapsed",
+        Found = "found",
+        StaleIfError = "stale-if-error",
+        Failed = "failed",
+    }
+
+    "hotplate_fetches_refused" Counter in "requests",
+    "Requests that were not fetched because as many were under way as may be, by the limit.", by "limit" {
+        RefusedFetches = "fetches",
+        RefusedFills = "fills",
+        RefusedWaiters = "waiters",
+    }
+
+    "hotplate_fetches_waiting" Gauge in "requests",
+    "Requests that wait for the answer to another one now." { Waiting }
+
+    "hotplate_fetches_sent_on" Counter in "requests",
+    "Requests that waited for another's answer and had to ask the origin themselves." { SentOn }
+
+    "hotplate_fills_under_way" Gauge in "fills",
+    "Exchanges with origins now, from the request to the answer's last byte." { UnderWay }
+
+    "hotplate_refreshes" Counter in "refreshes",
+    "Stored responses that were to be refreshed while they were sent stale." { Refreshes }
+
+    "hotplate_fill_bodies" Counter in "bodies",
+    "Bodies that were stored while they were sent, by how that ended.", by "end" {
+        BodyComplete = "complete",
+        BodyBrokenOff = "broken-off",
+        BodyUnwanted = "unwanted",
+        BodyTooLarge = "too-large",
+        BodyNoMemory = "no-memory",
+    }
+
+    "hotplate_invalidated_responses" Counter in "responses",
+    "Stored responses marked stale because a request changed something (RFC 9111 s4.4, RFC 9875)." { Invalidated }
+}
+
+/// The keeper's counters and gauges.
+#[derive(Debug)]
+pub struct KeeperCounts([AtomicU64; KeeperCount::COUNT]);
+
+impl Default for KeeperCounts {
+    fn default() -> Self {
+        Self([const { AtomicU64::new(0) }; KeeperCount::COUNT])
+    }
+}
+
+impl KeeperCounts {
+    /// The value now.
+    #[must_use]
+    pub fn read(&self, count: KeeperCount) -> u64 {
+        self.0
+            .get(count.index())
+            .map_or(0, |value| value.load(Ordering::Relaxed))
+    }
+
+    /// Counts one.
+    pub(in crate::fill) fn bump(&self, count: KeeperCount) {
+        self.add(count, 1);
+    }
+
+    /// Counts several.
+    pub(in crate::fill) fn add(&self, count: KeeperCount, more: u64) {
+        if let Some(value) = self.0.get(count.index()) {
+            value.fetch_add(more, Ordering::Relaxed);
+        }
+    }
+
+    /// Raises a gauge by one, until what is returned is dropped.
+    pub(in crate::fill) fn hold(self: &Arc<Self>, gauge: KeeperCount) -> Gauged {
+        self.bump(gauge);
+        Gauged {
+            counts: Arc::clone(self),
+            gauge,
+        }
+    }
+
+    /// Counts an answer by the rule that decided.
+    pub(in crate::fill) fn answered(&self, rule: Rule) {
+        self.bump(match rule {
+            Rule::Stored => KeeperCount::Stored,
+            Rule::Passed => KeeperCount::Passed,
+            Rule::Revalidated => KeeperCount::Revalidated,
+            Rule::Collapsed => KeeperCount::Collapsed,
+            Rule::Fresh => KeeperCount::Found,
+            Rule::StaleIfError => KeeperCount::StaleIfError,
+            _ => KeeperCount::Failed,
+        });
+    }
+}
+
+/// Something that a gauge counts for as long as this lives.
+#[derive(Debug)]
+pub(in crate::fill) struct Gauged {
+    counts: Arc<KeeperCounts>,
+    gauge: KeeperCount,
+}
+
+impl Drop for Gauged {
+    fn drop(&mut self) {
+        if let Some(value) = self.counts.0.get(self.gauge.index()) {
+            value.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::stats::counters::{FAMILIES, Kind};
+
+    #[test]
+    fn gauge_counts_what_lives() {
+        let counts = Arc::new(KeeperCounts::default());
+        let first = counts.hold(KeeperCount::Waiting);
+        let second = counts.hold(KeeperCount::Waiting);
+        assert_eq!(counts.read(KeeperCount::Waiting), 2);
+        drop(first);
+        assert_eq!(counts.read(KeeperCount::Waiting), 1);
+        drop(second);
+        assert_eq!(counts.read(KeeperCount::Waiting), 0);
+    }
+
+    #[test]
+    fn answers_are_counted_by_their_rule() {
+        let counts = KeeperCounts::default();
+        for rule in [
+            Rule::Stored,
+            Rule::Stored,
+            Rule::OriginTimeout,
+            Rule::OnlyIfCached,
+        ] {
+            counts.answered(rule);
+        }
+        assert_eq!(counts.read(KeeperCount::Stored), 2);
+        assert_eq!(counts.read(KeeperCount::Failed), 2);
+        assert_eq!(counts.read(KeeperCount::Passed), 0);
+    }
+
+    #[test]
+    fn table_shares_no_name_with_the_workers_and_counts_end_with_a_point() {
+        let mut names: HashSet<&str> = FAMILIES.iter().map(|family| family.name).collect();
+        for family in KEEPER_FAMILIES {
+            assert!(names.insert(family.name), "twice: {}", family.name);
+            assert!(family.help.ends_with('.'), "{}", family.name);
+            assert!(matches!(family.kind, Kind::Counter | Kind::Gauge));
+            assert_eq!(family.label.is_empty(), family.members.len() == 1);
+        }
+        let listed = KEEPER_FAMILIES.iter().flat_map(|family| family.members);
+        assert!(
+            listed
+                .map(|member| member.counter)
+                .eq(KeeperCount::ALL.iter().copied())
+        );
+    }
+}
