@@ -366,6 +366,7 @@ impl Connection {
             // A drain answers what was received before it: the last of those answers says that no more will be read.
             keep_alive: head.keep_alive() && !last && (follows || !turn.draining),
             date: turn.date,
+            host: head.field(Field::Host).unwrap_or_default(),
         };
         let (written, rule) = match answer {
             Answer::Serve(ref served) => {
@@ -425,7 +426,13 @@ impl Connection {
             None => Answer::Respond(Reply::Unavailable, Rule::FillTimeout),
         };
         let is_last = !upload.is_ended();
-        let handled = self.give(answer, &head, (RequestBody::None, false), false, turn);
+        // A body of which more comes can't be told from the next request: the answer says that it is the last.
+        let left = if is_last {
+            RequestBody::Chunked
+        } else {
+            RequestBody::None
+        };
+        let handled = self.give(answer, &head, (left, is_last), false, turn);
         let (transfer, closes) = match handled {
             Handled::Answered(transfer, _) => (transfer, is_last),
             Handled::Last(transfer) => (transfer, true),
@@ -454,6 +461,7 @@ impl Connection {
             version: Version::Http11,
             keep_alive: false,
             date: turn.date,
+            host: b"",
         };
         let written = respond::reply(&Reply::Unavailable, rule, &envelope, turn.out);
         self.account(written, rule, head.as_ref(), turn);

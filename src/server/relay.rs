@@ -8,6 +8,7 @@ use crate::http::head::{Method, Version};
 use crate::http::message;
 use crate::http::multipart::Multipart;
 use crate::http::range::{ByteRange, RangeList};
+use crate::policy::cache_status::XCache;
 use crate::policy::selection::Part;
 
 /// The fields of a 304 (RFC 9110 s15.4.5), beside those that each answer has of its own.
@@ -66,7 +67,7 @@ fn whole(sending: &Sending, envelope: &Envelope<'_>, out: &mut Vec<u8>) -> Writt
     } else if streams && envelope.version == Version::Http11 {
         out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
     }
-    own_fields(sending, out);
+    own_fields(sending, envelope, out);
     finish_head(envelope, out);
     if !message::has_content(status) {
         return Written {
@@ -98,7 +99,7 @@ fn not_modified(sending: &Sending, envelope: &Envelope<'_>, out: &mut Vec<u8>) -
             message::append_field(out, name, &[value]);
         }
     }
-    own_fields(sending, out);
+    own_fields(sending, envelope, out);
     finish_head(envelope, out);
     Written {
         status: 304,
@@ -118,7 +119,7 @@ fn one_range(
     out.extend_from_slice(response.fields.as_bytes());
     message::append_content_range(out, range, response.object.size());
     message::append_content_length(out, range.size());
-    own_fields(sending, out);
+    own_fields(sending, envelope, out);
     finish_head(envelope, out);
     let lease = || Lease::Response(response.clone());
     let stretch = (range.first, range.last + 1);
@@ -143,7 +144,7 @@ fn many_ranges(
     }
     multipart.append_content_type(out);
     message::append_content_length(out, length);
-    own_fields(sending, out);
+    own_fields(sending, envelope, out);
     finish_head(envelope, out);
     let lease = Lease::Response(response.clone());
     Written {
@@ -154,7 +155,7 @@ fn many_ranges(
 }
 
 /// The fields that each answer has of its own.
-fn own_fields(sending: &Sending, out: &mut Vec<u8>) {
+fn own_fields(sending: &Sending, envelope: &Envelope<'_>, out: &mut Vec<u8>) {
     if let Some(age) = sending.age {
         out.extend_from_slice(b"Age: ");
         message::append_decimal(out, age);
@@ -168,4 +169,15 @@ fn own_fields(sending: &Sending, out: &mut Vec<u8>) {
     }
     sending.status.append_value(out);
     out.extend_from_slice(b"\r\n");
+    if sending.response.rule.overrides.x_cache
+        && let Some(x_cache) = sending.status.x_cache()
+    {
+        append_x_cache(x_cache, envelope.host, out);
+    }
+}
+
+/// The fields of mod_cache; a client that names no host is told our name.
+fn append_x_cache(x_cache: XCache, host: &[u8], out: &mut Vec<u8>) {
+    let host = if host.is_empty() { b"hotplate" } else { host };
+    x_cache.append_lines(out, host);
 }

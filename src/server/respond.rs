@@ -29,6 +29,8 @@ pub struct Envelope<'d> {
     pub keep_alive: bool,
     /// The Date field's value.
     pub date: &'d [u8; 29],
+    /// The host that the client named, as it wrote it; empty where none is known.
+    pub host: &'d [u8],
 }
 
 /// What was written.
@@ -231,6 +233,7 @@ pub fn refuse(status: u16, method: Method, date: &[u8; 29], out: &mut Vec<u8>) -
         version: Version::Http11,
         keep_alive: false,
         date,
+        host: b"",
     };
     begin_head(status, &envelope, out);
     explain(status, &envelope, out)

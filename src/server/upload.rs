@@ -27,11 +27,16 @@ pub(super) struct Uploading {
 impl Uploading {
     /// The body that follows `head`, through `pipe`.
     pub(super) fn new(head: &[u8], body: RequestBody, pipe: Arc<Pipe>) -> Self {
+        // No byte will come that could tell so.
+        let is_ended = body == RequestBody::Length(0);
+        if is_ended {
+            pipe.end(BodyState::Complete);
+        }
         Self {
             head: head.into(),
             skimmer: BodySkimmer::new(body),
             pipe,
-            is_ended: false,
+            is_ended,
         }
     }
 
@@ -54,11 +59,11 @@ impl Uploading {
     pub(super) fn take(&mut self, bytes: &[u8]) -> Result<(usize, Next), Reject> {
         let mut used = 0;
         while !self.is_ended {
-            let rest = bytes.get(used..).unwrap_or_default();
-            // Even where all bytes were taken: what comes next has to wait, and somebody must be told when it need not.
+            // Even where no bytes are left: those that come are kept until there is room, so somebody has to tell of it.
             if !self.pipe.has_room() {
                 return Ok((used, Next::Hold(Some(Arc::clone(&self.pipe)))));
             }
+            let rest = bytes.get(used..).unwrap_or_default();
             if rest.is_empty() {
                 return Ok((used, Next::Receive));
             }

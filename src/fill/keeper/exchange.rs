@@ -300,13 +300,8 @@ impl Keeper {
             ..
         } = exchange;
         let response_time = now();
-        let update = forwarding::response_fields(
-            &answer.fields,
-            answer.version,
-            response_time,
-            self.pseudonym.as_bytes(),
-            false,
-        );
+        let overrides = &fetch.rule.overrides;
+        let update = self.own(&answer.fields, &answer, response_time, overrides);
         let chosen = validation::select_for_304(
             &candidates(&known.variants),
             &known.conditions.nominated,

@@ -16,7 +16,6 @@ use crate::http::fields::FieldLines;
 use crate::http::head::Method;
 use crate::index::response::{Making, Response};
 use crate::policy::cache_status::CacheStatus;
-use crate::policy::forwarding;
 use crate::policy::request::Asked;
 use crate::policy::rule::Rule;
 use crate::policy::storability::{self, Received};
@@ -37,18 +36,8 @@ impl Keeper {
         place: Place,
     ) -> Outcome {
         let now = now();
-        let fields = forwarding::response_fields(
-            &answer.fields,
-            answer.version,
-            now,
-            self.pseudonym.as_bytes(),
-            false,
-        );
-        // What each answer has of its own is written with it; Age is the origin's, and stays.
-        let fields = fields.filtered(|name, _| {
-            !(name.eq_ignore_ascii_case(b"content-length")
-                || name.eq_ignore_ascii_case(b"cache-status"))
-        });
+        // Age is the origin's, and stays.
+        let fields = self.own(&answer.fields, &answer, now, &fetch.rule.overrides);
         let asked = Asked::of(fetch.method, &fetch.fields);
         let received = Received {
             status: answer.status,

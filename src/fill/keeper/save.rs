@@ -17,7 +17,10 @@ use crate::index::cached::Outcome as Inserted;
 use crate::index::response::{Making, Response};
 use crate::policy::cache_status::CacheStatus;
 use crate::policy::forwarding;
+use crate::policy::groups;
+use crate::policy::key::Scheme;
 use crate::policy::rule::Rule;
+use crate::policy::settings::Overrides;
 use crate::policy::storability::Received;
 use crate::policy::stored::Stored;
 use crate::policy::stored_fields::stored_fields;
@@ -26,6 +29,7 @@ use crate::policy::vary::{self, Names, Vary};
 use crate::store::body::{Body, BodyWriter};
 use crate::store::{Held, Object};
 use crate::sys::clock;
+use crate::units::UnixSeconds;
 
 /// How much of the memory for bodies under way is taken at once.
 const CHARGE: u64 = 1 << 20;
@@ -59,7 +63,7 @@ impl Keeper {
         };
         let directives = ResponseDirectives::of(&answer.fields);
         let kept = stored_fields(&received, &directives, &fetch.rule.overrides);
-        let fields = self.own(&kept, &answer, response_time);
+        let fields = self.own(&kept, &answer, response_time, &fetch.rule.overrides);
         let size = if is_without_content(fetch.method, &answer) {
             Some(0)
         } else {
@@ -81,7 +85,7 @@ impl Keeper {
             object: Arc::new(object),
             told_size: None,
             rule: Arc::clone(&fetch.rule),
-            tags: Tags::of(&answer.fields).names.into(),
+            tags: tags_of(fetch, &answer.fields),
         }));
         let inserted = match early {
             Early::Failed => None,
@@ -119,12 +123,13 @@ impl Keeper {
         fetched(response, age, status, Rule::Stored)
     }
 
-    /// The fields as they are sent, with what this cache adds.
-    fn own(
+    /// The fields as they are sent, with what this cache adds and without those that each answer has of its own.
+    pub(super) fn own(
         &self,
         kept: &Fields,
         answer: &OriginResponse,
-        now: crate::units::UnixSeconds,
+        now: UnixSeconds,
+        rule: &Overrides,
     ) -> Fields {
         let fields = forwarding::response_fields(
             kept,
@@ -134,8 +139,9 @@ impl Keeper {
             false,
         );
         fields.filtered(|name, _| {
-            !(name.eq_ignore_ascii_case(b"content-length")
-                || name.eq_ignore_ascii_case(b"cache-status"))
+            let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
+            let is_replaced = rule.x_cache && (is("x-cache") || is("x-cache-detail"));
+            !(is("content-length") || is("cache-status") || is_replaced)
         })
     }
 
@@ -248,6 +254,17 @@ fn variant_of(fetch: &Fetch, answer: &Fields) -> Option<Box<[u8]>> {
         Vary::By(names) => vary::selection(&names, &fetch.fields),
         Vary::Star => None,
     }
+}
+
+/// What a response can be purged by: its tags, and its groups as those of its origin (RFC 9875 s2.1).
+fn tags_of(fetch: &Fetch, fields: &Fields) -> Box<[Box<[u8]>]> {
+    let mut tags = Tags::of(fields).names;
+    for group in groups::of(fields).names {
+        let mut tag = Vec::new();
+        groups::append_scoped(&mut tag, Scheme::Http, &fetch.authority, &group);
+        tags.push(tag.into());
+    }
+    tags.into()
 }
 
 /// What came of the body's first bytes, which are often there with the head.
