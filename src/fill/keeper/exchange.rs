@@ -367,7 +367,7 @@ fn freshen(
     let overrides = &old.rule.overrides;
     let directives = ResponseDirectives::of(update);
     let fields = validation::freshened(&old.fields, update, overrides, |name| {
-        !is_left_out(name, update, &directives, overrides)
+        is_left_out(name, update, &directives, overrides)
     });
     let received = Received {
         status: old.stored.status,

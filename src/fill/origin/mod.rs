@@ -12,7 +12,7 @@
 
 mod address;
 mod body;
-pub mod connection;
+mod connection;
 mod counts;
 mod exchange;
 mod fault;
@@ -33,6 +33,7 @@ use std::sync::Arc;
 use rustls::pki_types::ServerName;
 
 pub use self::body::OriginBody;
+pub use self::connection::READ_MAX;
 pub use self::counts::{OriginCounts, OriginFigures};
 pub use self::fault::{FAULT_COUNT, HeadFault, OriginFault, TlsFault};
 use self::pool::Pool;

@@ -266,3 +266,17 @@ fn idle_connection_is_closed_after_its_time() {
         assert_eq!(closed.await.unwrap(), Ok(true));
     });
 }
+
+#[test]
+fn client_runs_on_the_fill_threads_own_runtime() {
+    let peer = counting();
+    let settings = settings(&[&peer]);
+    let (runtime, _) = crate::fill::warm::Reader::start().unwrap();
+    runtime.block_on(async {
+        let origin = origin(settings);
+        for count in 1..=3 {
+            assert_eq!(ask(&origin, get("/")).await, Ok(count.to_string()));
+        }
+        assert_eq!(origin.counts().figures().connects, 1);
+    });
+}
