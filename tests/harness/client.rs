@@ -1,5 +1,7 @@
 //! A connection as a client sees it.
 
+mod streams;
+
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -28,6 +30,7 @@ pub(crate) struct Client {
     stream: TcpStream,
     pending: Vec<u8>,
     patience: Duration,
+    is_reset: bool,
 }
 
 /// What one read brought.
@@ -221,7 +224,10 @@ impl Client {
                 ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => {
                     Came::Nothing
                 }
-                ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Came::End,
+                ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
+                    self.is_reset = true;
+                    Came::End
+                }
                 _ => panic!("reading from the server: {error}"),
             },
         }
@@ -238,6 +244,7 @@ impl From<TcpStream> for Client {
             stream,
             pending: Vec::new(),
             patience: PATIENCE,
+            is_reset: false,
         }
     }
 }

@@ -55,6 +55,7 @@ pub(crate) struct Config {
     pub(crate) server: Vec<String>,
     pub(crate) limits: Vec<String>,
     pub(crate) memory: Vec<String>,
+    pub(crate) fill: Vec<String>,
     pub(crate) pins: Vec<Pin>,
     pub(crate) sites: Vec<String>,
     pub(crate) workers: usize,
@@ -69,6 +70,7 @@ impl Default for Config {
             server: Vec::new(),
             limits: Vec::new(),
             memory: Vec::new(),
+            fill: Vec::new(),
             pins: Vec::new(),
             sites: Vec::new(),
             workers: 2,
@@ -102,6 +104,8 @@ impl Config {
         self.limits.iter().for_each(|content| line(content));
         line("\n[memory]");
         self.memory.iter().for_each(|content| line(content));
+        line("\n[fill]");
+        self.fill.iter().for_each(|content| line(content));
         for pin in &self.pins {
             line("\n[[pin]]");
             pin.lines.iter().for_each(|content| line(content));

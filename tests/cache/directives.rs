@@ -1,0 +1,129 @@
+//! Cache-Control of requests (RFC 9111 s5.2.1, s5.4).
+
+use crate::harness::get;
+use crate::harness::origin::{Origin, reply};
+use crate::harness::{Request, Server};
+use crate::site::{Site, expect_forward, expect_hit, expect_outcome, fetch, fetch_get, outcome};
+
+fn asks(path: &str, directives: &str) -> Request {
+    get(path).with("Cache-Control", directives)
+}
+
+/// Stores a response that is 100 seconds old and lives `lifetime` seconds.
+#[track_caller]
+fn store(origin: &Origin, server: &Server, path: &str, lifetime: u64) {
+    origin.on(path, move |asked| {
+        if asked.field("if-none-match") == Some("\"1\"") {
+            return reply(304)
+                .max_age(lifetime)
+                .field("Age", "100")
+                .field("ETag", "\"1\"")
+                .end();
+        }
+        reply(200)
+            .max_age(lifetime)
+            .field("Age", "100")
+            .field("ETag", "\"1\"")
+            .body("hello")
+    });
+    expect_outcome(&fetch_get(server, path), &["stored"]);
+}
+
+before_an_origin!(
+    rfc9111_s5_2_1_4_no_cache_has_a_fresh_response_validated,
+    Site::plain(),
+    |origin, server| {
+        store(origin, server, "/a", 1_000);
+        expect_hit(&fetch_get(server, "/a"));
+        for (count, request) in [
+            asks("/a", "no-cache"),
+            asks("/a", "max-age=0"),
+            get("/a").with("Pragma", "no-cache"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let answer = fetch(server, &request);
+            answer.expect(200).expect_body(b"hello");
+            expect_forward(&answer, "request");
+            let asked = origin.asked();
+            assert_eq!(asked.len(), count + 2);
+            assert_eq!(asked[count + 1].field("if-none-match"), Some("\"1\""));
+        }
+    }
+);
+
+before_an_origin!(
+    rfc9111_s5_4_pragma_counts_only_without_cache_control,
+    Site::plain(),
+    |origin, server| {
+        store(origin, server, "/a", 1_000);
+        let request = asks("/a", "max-stale=1").with("Pragma", "no-cache");
+        expect_hit(&fetch(server, &request));
+    }
+);
+
+before_an_origin!(
+    rfc9111_s5_2_1_1_max_age_bounds_the_age,
+    Site::plain(),
+    |origin, server| {
+        store(origin, server, "/a", 1_000);
+        expect_hit(&fetch(server, &asks("/a", "max-age=500")));
+        expect_forward(&fetch(server, &asks("/a", "max-age=50")), "request");
+    }
+);
+
+before_an_origin!(
+    rfc9111_s5_2_1_3_min_fresh_asks_for_time_that_is_left,
+    Site::plain(),
+    |origin, server| {
+        store(origin, server, "/a", 1_000);
+        expect_hit(&fetch(server, &asks("/a", "min-fresh=500")));
+        expect_forward(&fetch(server, &asks("/a", "min-fresh=950")), "request");
+    }
+);
+
+before_an_origin!(
+    rfc9111_s5_2_1_2_max_stale_takes_a_stale_response,
+    Site::plain(),
+    |origin, server| {
+        store(origin, server, "/a", 10);
+        for directives in ["max-stale", "max-stale=1000"] {
+            let answer = fetch(server, &asks("/a", directives));
+            answer.expect(200).expect_body(b"hello");
+            expect_outcome(&answer, &["hit", "detail=max-stale"]);
+        }
+        expect_forward(&fetch(server, &asks("/a", "max-stale=5")), "stale");
+        assert_eq!(origin.asked().len(), 2);
+    }
+);
+
+before_an_origin!(
+    rfc9111_s5_2_1_7_only_if_cached_never_asks_the_origin,
+    Site::plain(),
+    |origin, server| {
+        store(origin, server, "/a", 1_000);
+        store(origin, server, "/stale", 10);
+        let hit = fetch(server, &asks("/a", "only-if-cached"));
+        hit.expect(200).expect_body(b"hello");
+        expect_hit(&hit);
+        fetch(server, &asks("/none", "only-if-cached")).expect(504);
+        fetch(server, &asks("/stale", "only-if-cached")).expect(504);
+        fetch(server, &asks("/a", "only-if-cached, max-age=5")).expect(504);
+        assert_eq!(origin.asked().len(), 2);
+    }
+);
+
+before_an_origin!(
+    rfc9111_s5_2_1_5_no_store_keeps_the_answer_out_of_the_cache,
+    Site::plain(),
+    |origin, server| {
+        origin.says("/a", reply(200).max_age(60).body("hello"));
+        for _ in 0..2 {
+            let answer = fetch(server, &asks("/a", "no-store"));
+            answer.expect(200).expect_body(b"hello");
+            assert!(!outcome(&answer).contains(&"stored".to_owned()), "{answer}");
+        }
+        assert_eq!(origin.asked().len(), 2);
+    }
+);

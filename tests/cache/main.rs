@@ -1,0 +1,45 @@
+//! The shared cache over real sockets: every scenario starts the built server before an origin that says what the scenario
+//! wants, on both drivers, and looks at bytes, fields, Cache-Status and what the origin was asked.
+
+#[cfg(test)]
+#[macro_use]
+#[path = "../harness/mod.rs"]
+#[expect(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    reason = "shared with the other test binaries; each uses its part"
+)]
+mod harness;
+#[cfg(test)]
+#[macro_use]
+mod site;
+
+#[cfg(test)]
+mod collapsing;
+#[cfg(test)]
+mod directives;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod hits;
+#[cfg(test)]
+mod invalidation;
+#[cfg(test)]
+mod lifetimes;
+#[cfg(test)]
+mod rules;
+#[cfg(test)]
+mod stale;
+#[cfg(test)]
+mod storing;
+#[cfg(test)]
+mod streaming;
+#[cfg(test)]
+mod table;
+#[cfg(test)]
+mod uploads;
+#[cfg(test)]
+mod validation;
+#[cfg(test)]
+mod variants;

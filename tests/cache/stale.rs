@@ -1,0 +1,223 @@
+//! Stale responses: when they are sent, and when never (RFC 9111 s4.2.4, RFC 5861).
+
+use std::time::Duration;
+
+use crate::harness::origin::{Gate, Origin, Reply, reply};
+use crate::harness::{Server, eventually};
+use crate::site::{Site, expect_forward, expect_hit, expect_outcome, fetch_get, outcome};
+
+/// A response that is stale as soon as it is there.
+fn stale(cache_control: &str) -> Reply {
+    reply(200)
+        .field("Cache-Control", &format!("max-age=10, {cache_control}"))
+        .field("Age", "100")
+        .field("ETag", "\"1\"")
+        .body("old")
+}
+
+/// Stores what [`stale`] says.
+#[track_caller]
+fn store(origin: &Origin, server: &Server, cache_control: &str, then: Reply) {
+    origin.queue("/a", [stale(cache_control), then]);
+    let first = fetch_get(server, "/a");
+    first.expect(200).expect_body(b"old");
+    expect_outcome(&first, &["stored"]);
+}
+
+before_an_origin!(
+    rfc5861_s4_stale_if_error_stands_in_for_a_5xx,
+    Site::plain(),
+    |origin, server| {
+        for status in [500, 502, 503, 504] {
+            store(
+                origin,
+                server,
+                "stale-if-error=1000",
+                reply(status).body("failed"),
+            );
+            let answer = fetch_get(server, "/a");
+            answer.expect(200).expect_body(b"old");
+            let told = format!("fwd-status={status}");
+            expect_outcome(&answer, &["fwd=stale", &told]);
+            let age: u64 = answer.needs("age").parse().expect("seconds");
+            assert!(age >= 100, "{answer}");
+            // Replaced, so that the next round begins anew.
+            origin.says(
+                "/a",
+                reply(200).field("Cache-Control", "no-store").body("new"),
+            );
+            fetch_get(server, "/a").expect_body(b"new");
+        }
+    }
+);
+
+before_an_origin!(
+    rfc5861_s4_other_statuses_are_passed_on,
+    Site::plain(),
+    |origin, server| {
+        store(
+            origin,
+            server,
+            "stale-if-error=1000",
+            reply(404).body("gone"),
+        );
+        fetch_get(server, "/a").expect(404).expect_body(b"gone");
+    }
+);
+
+before_an_origin!(
+    rfc5861_s4_stale_if_error_stands_in_for_an_origin_that_is_down,
+    Site::plain(),
+    |origin, server| {
+        store(
+            origin,
+            server,
+            "stale-if-error=1000",
+            reply(200).body("new"),
+        );
+        origin.go_down();
+        let answer = fetch_get(server, "/a");
+        answer.expect(200).expect_body(b"old");
+        expect_outcome(&answer, &["fwd=stale", "detail=stale-if-error"]);
+    }
+);
+
+before_an_origin!(
+    rfc5861_s4_stale_if_error_stands_in_for_an_origin_that_is_late,
+    Site::plain().line("first_byte_timeout = \"1s\""),
+    |origin, server| {
+        let gate = Gate::new();
+        store(
+            origin,
+            server,
+            "stale-if-error=1000",
+            reply(200).wait(&gate).body("new"),
+        );
+        fetch_get(server, "/a").expect(200).expect_body(b"old");
+        gate.open();
+    }
+);
+
+before_an_origin!(
+    rfc5861_s4_without_stale_if_error_a_failure_is_told,
+    Site::plain(),
+    |origin, server| {
+        store(
+            origin,
+            server,
+            "stale-if-error=20",
+            reply(503).body("failed"),
+        );
+        fetch_get(server, "/a").expect(503).expect_body(b"failed");
+    }
+);
+
+before_an_origin!(
+    rfc9111_s5_2_2_2_must_revalidate_and_its_kin_are_never_sent_stale,
+    Site::ruled("stale_if_error = \"1h\"\nstale_while_revalidate = \"1h\""),
+    |origin, server| {
+        for directive in [
+            "must-revalidate",
+            "proxy-revalidate",
+            "s-maxage=10",
+            "no-cache",
+        ] {
+            let value = format!("{directive}, stale-if-error=1000, stale-while-revalidate=1000");
+            store(origin, server, &value, reply(503).body("failed"));
+            fetch_get(server, "/a").expect(503).expect_body(b"failed");
+            origin.says(
+                "/a",
+                reply(200).field("Cache-Control", "no-store").body("new"),
+            );
+            fetch_get(server, "/a").expect_body(b"new");
+        }
+    }
+);
+
+before_an_origin!(
+    rfc9111_s5_2_2_2_must_revalidate_of_an_origin_that_is_down_is_an_error,
+    Site::plain(),
+    |origin, server| {
+        let value = "must-revalidate, stale-if-error=1000";
+        store(origin, server, value, reply(200).body("new"));
+        origin.go_down();
+        fetch_get(server, "/a").expect_one_of(&[502, 504]);
+    }
+);
+
+before_an_origin!(
+    rfc5861_s3_stale_while_revalidate_answers_at_once_and_refreshes_once,
+    Site::plain(),
+    |origin, server| {
+        let gate = Gate::new();
+        let then = reply(200).max_age(60).field("ETag", "\"2\"").wait(&gate);
+        store(
+            origin,
+            server,
+            "stale-while-revalidate=1000",
+            then.body("new"),
+        );
+        for _ in 0..10 {
+            let answer = fetch_get(server, "/a");
+            answer.expect(200).expect_body(b"old");
+            expect_outcome(&answer, &["hit", "detail=stale-while-revalidate"]);
+        }
+        gate.await_reached(1);
+        assert_eq!(origin.asked().len(), 2);
+        assert_eq!(origin.asked()[1].field("if-none-match"), Some("\"1\""));
+        gate.open();
+        eventually(Duration::from_secs(20), "the refresh lands", || {
+            let answer = fetch_get(server, "/a");
+            expect_hit(&answer);
+            answer.body == b"new"
+        });
+        assert_eq!(origin.asked().len(), 2);
+    }
+);
+
+before_an_origin!(
+    rfc5861_s3_a_refresh_that_fails_may_be_tried_again,
+    Site::plain(),
+    |origin, server| {
+        let value = "stale-while-revalidate=1000";
+        store(origin, server, value, reply(500).body("failed"));
+        fetch_get(server, "/a").expect(200).expect_body(b"old");
+        origin.await_asked(2);
+        origin.says("/a", reply(200).max_age(60).body("new"));
+        eventually(Duration::from_secs(20), "the next refresh lands", || {
+            let answer = fetch_get(server, "/a");
+            answer.expect(200);
+            answer.body == b"new"
+        });
+    }
+);
+
+before_an_origin!(
+    rfc5861_s3_a_refresh_that_is_confirmed_makes_the_response_fresh,
+    Site::plain(),
+    |origin, server| {
+        let then = reply(304).max_age(60).field("ETag", "\"1\"").end();
+        store(origin, server, "stale-while-revalidate=1000", then);
+        fetch_get(server, "/a").expect(200).expect_body(b"old");
+        eventually(Duration::from_secs(20), "the refresh lands", || {
+            let answer = fetch_get(server, "/a");
+            answer.expect(200).expect_body(b"old");
+            !outcome(&answer)
+                .iter()
+                .any(|known| known.starts_with("detail"))
+        });
+        assert_eq!(origin.asked().len(), 2);
+    }
+);
+
+before_an_origin!(
+    rfc5861_s3_beyond_its_time_the_request_waits_for_the_origin,
+    Site::plain(),
+    |origin, server| {
+        let value = "stale-while-revalidate=20";
+        store(origin, server, value, reply(200).max_age(60).body("new"));
+        let answer = fetch_get(server, "/a");
+        answer.expect(200).expect_body(b"new");
+        expect_forward(&answer, "stale");
+    }
+);

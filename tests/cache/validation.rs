@@ -1,0 +1,247 @@
+//! Validation of stored responses, and conditions of clients on them (RFC 9111 s4.3).
+
+use crate::harness::origin::{Reply, reply};
+use crate::harness::{get, head};
+use crate::site::{Site, ago, expect_forward, expect_hit, expect_outcome, fetch, fetch_get, ttl};
+
+/// A response that is stale as soon as it is there.
+fn stale() -> Reply {
+    reply(200).max_age(10).field("Age", "100")
+}
+
+before_an_origin!(
+    rfc9111_s4_3_1_the_entity_tag_of_a_stale_response_is_asked_about,
+    Site::plain(),
+    |origin, server| {
+        let then = reply(304).max_age(60).field("ETag", "\"1\"");
+        origin.queue(
+            "/a",
+            [stale().field("ETag", "\"1\"").body("hello"), then.end()],
+        );
+        fetch_get(server, "/a").expect(200);
+        let validated = fetch_get(server, "/a");
+        validated.expect(200).expect_body(b"hello");
+        expect_forward(&validated, "stale");
+        expect_outcome(&validated, &["fwd-status=304"]);
+        let asked = origin.asked();
+        assert_eq!(asked[0].field("if-none-match"), None);
+        assert_eq!(asked[1].field("if-none-match"), Some("\"1\""));
+        expect_hit(&fetch_get(server, "/a"));
+        assert_eq!(origin.asked().len(), 2);
+    }
+);
+
+before_an_origin!(
+    rfc9111_s4_3_1_without_entity_tag_last_modified_is_asked_about,
+    Site::plain(),
+    |origin, server| {
+        let date = ago(5_000);
+        let first = stale().field("Last-Modified", &date).body("hello");
+        origin.queue("/a", [first, reply(304).max_age(60).end()]);
+        fetch_get(server, "/a").expect(200);
+        fetch_get(server, "/a").expect(200).expect_body(b"hello");
+        let asked = origin.asked();
+        assert_eq!(asked[1].field("if-modified-since"), Some(date.as_str()));
+        expect_hit(&fetch_get(server, "/a"));
+    }
+);
+
+before_an_origin!(
+    rfc9111_s3_2_fields_of_a_304_update_what_is_stored_but_those_of_the_body,
+    Site::plain(),
+    |origin, server| {
+        let first = stale()
+            .field("ETag", "\"1\"")
+            .field("X-Old", "1")
+            .field("X-Both", "1")
+            .field("Content-Type", "text/plain");
+        let then = reply(304)
+            .max_age(500)
+            .field("ETag", "\"1\"")
+            .field("X-Both", "2")
+            .field("X-New", "2")
+            .field("Cache-Status", "inner; fwd=stale")
+            .field("Content-Length", "999");
+        origin.queue("/a", [first.body("hello"), then.end()]);
+        fetch_get(server, "/a").expect(200);
+        for _ in 0..2 {
+            let answer = fetch_get(server, "/a");
+            answer.expect(200).expect_body(b"hello");
+            assert_eq!(answer.needs("x-old"), "1");
+            assert_eq!(answer.lines("x-both"), ["2"], "{answer}");
+            assert_eq!(answer.needs("x-new"), "2");
+            assert_eq!(answer.lines("cache-status").len(), 1, "{answer}");
+            assert_eq!(answer.needs("content-length"), "5");
+            assert_eq!(answer.needs("content-type"), "text/plain");
+            assert_eq!(answer.needs("cache-control"), "max-age=500");
+            assert!((480..=500).contains(&ttl(&answer)), "{answer}");
+        }
+        assert_eq!(origin.asked().len(), 2);
+    }
+);
+
+before_an_origin!(
+    rfc9111_s4_3_3_a_full_response_replaces_what_is_stored,
+    Site::plain(),
+    |origin, server| {
+        let then = reply(200).max_age(60).field("ETag", "\"2\"");
+        origin.queue(
+            "/a",
+            [stale().field("ETag", "\"1\"").body("old"), then.body("new")],
+        );
+        fetch_get(server, "/a").expect_body(b"old");
+        let answer = fetch_get(server, "/a");
+        answer.expect(200).expect_body(b"new");
+        expect_forward(&answer, "stale");
+        expect_outcome(&answer, &["stored"]);
+        let hit = fetch_get(server, "/a");
+        hit.expect_body(b"new");
+        expect_hit(&hit);
+    }
+);
+
+before_an_origin!(
+    rfc9111_s4_3_1_entity_tags_of_all_variants_are_asked_about,
+    Site::plain(),
+    |origin, server| {
+        origin.on("/a", |asked| {
+            if asked.field("if-none-match").is_some() {
+                return reply(304)
+                    .max_age(60)
+                    .field("ETag", "\"de\"")
+                    .field("Vary", "Accept-Language")
+                    .end();
+            }
+            let language = asked.field("accept-language").expect("one").to_owned();
+            stale()
+                .field("ETag", &format!("\"{language}\""))
+                .field("Vary", "Accept-Language")
+                .body(language)
+        });
+        let asks = |language: &str| get("/a").with("Accept-Language", language);
+        fetch(server, &asks("de")).expect_body(b"de");
+        origin.forget();
+        // Another variant that the origin may know by its entity-tag.
+        fetch(server, &asks("de")).expect_body(b"de");
+        assert_eq!(origin.asked()[0].field("if-none-match"), Some("\"de\""));
+    }
+);
+
+before_an_origin!(
+    rfc9111_s4_3_2_conditions_of_clients_are_answered_from_what_is_stored,
+    Site::plain(),
+    |origin, server| {
+        let date = ago(5_000);
+        let said = reply(200)
+            .max_age(60)
+            .field("ETag", "\"1\"")
+            .field("Last-Modified", &date)
+            .field("Vary", "X-A")
+            .field("Content-Type", "text/plain");
+        origin.says("/a", said.body("hello"));
+        fetch_get(server, "/a").expect(200);
+        for (name, value, status) in [
+            ("If-None-Match", "\"1\"", 304),
+            ("If-None-Match", "W/\"1\"", 304),
+            ("If-None-Match", "*", 304),
+            ("If-None-Match", "\"2\"", 200),
+            ("If-Modified-Since", &date, 304),
+            ("If-Modified-Since", &ago(6_000), 200),
+        ] {
+            for request in [get("/a"), head("/a")] {
+                let answer = fetch(server, &request.with(name, value));
+                answer.expect(status);
+                if status == 304 {
+                    expect_hit(&answer);
+                    assert_eq!(answer.needs("etag"), "\"1\"");
+                    assert_eq!(answer.needs("cache-control"), "max-age=60");
+                    assert_eq!(answer.needs("vary"), "X-A");
+                    assert_eq!(answer.field("content-type"), None);
+                    assert!(answer.field("age").is_some(), "{answer}");
+                }
+            }
+        }
+        assert_eq!(origin.asked().len(), 1);
+    }
+);
+
+before_an_origin!(
+    rfc9111_s4_3_2_if_match_and_if_unmodified_since_are_the_origins_alone,
+    Site::plain(),
+    |origin, server| {
+        let said = reply(200).max_age(60).field("ETag", "\"1\"");
+        origin.queue(
+            "/a",
+            [
+                said.body("hello"),
+                reply(412).body("no"),
+                reply(412).body("no"),
+            ],
+        );
+        fetch_get(server, "/a").expect(200);
+        for (name, value) in [("If-Match", "\"1\""), ("If-Unmodified-Since", &ago(6_000))] {
+            let answer = fetch(server, &get("/a").with(name, value));
+            answer.expect(412).expect_body(b"no");
+            let asked = origin.asked();
+            assert_eq!(
+                asked.last().and_then(|asked| asked.field(name)),
+                Some(value)
+            );
+        }
+        expect_hit(&fetch_get(server, "/a"));
+        assert_eq!(origin.asked().len(), 3);
+    }
+);
+
+before_an_origin!(
+    rfc9111_s4_3_2_a_condition_of_a_client_on_a_stale_response_waits_for_the_origin,
+    Site::plain(),
+    |origin, server| {
+        let then = reply(304).max_age(60).field("ETag", "\"1\"");
+        origin.queue(
+            "/a",
+            [stale().field("ETag", "\"1\"").body("hello"), then.end()],
+        );
+        fetch_get(server, "/a").expect(200);
+        let asks = get("/a").with("If-None-Match", "\"1\"");
+        fetch(server, &asks).expect(304);
+        fetch_get(server, "/a").expect(200).expect_body(b"hello");
+        assert_eq!(origin.asked().len(), 2);
+    }
+);
+
+before_an_origin!(
+    rfc9111_s4_3_2_a_condition_of_a_client_on_a_miss_is_held_to_what_the_origin_says,
+    Site::plain(),
+    |origin, server| {
+        origin.on("/a", |asked| {
+            let said = reply(200).max_age(60).field("ETag", "\"1\"");
+            match asked.field("if-none-match") {
+                Some("\"1\"") => reply(304).max_age(60).field("ETag", "\"1\"").end(),
+                _ => said.body("hello"),
+            }
+        });
+        let asks = get("/a").with("If-None-Match", "\"1\"");
+        fetch(server, &asks).expect(304);
+        let asks = get("/a").with("If-None-Match", "\"2\"");
+        fetch(server, &asks).expect(200).expect_body(b"hello");
+        fetch_get(server, "/a").expect(200).expect_body(b"hello");
+    }
+);
+
+before_an_origin!(
+    rfc9111_s4_3_3_a_304_that_confirms_nothing_stored_is_not_stored,
+    Site::plain(),
+    |origin, server| {
+        origin.queue(
+            "/a",
+            [
+                reply(304).max_age(60).field("ETag", "\"1\"").end(),
+                reply(200).max_age(60).body("hello"),
+            ],
+        );
+        let asks = get("/a").with("If-None-Match", "\"1\"");
+        fetch(server, &asks).expect(304);
+        fetch_get(server, "/a").expect(200).expect_body(b"hello");
+    }
+);
