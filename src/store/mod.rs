@@ -3,6 +3,7 @@
 
 pub mod body;
 pub mod budget;
+pub mod disk;
 pub mod guards;
 pub mod object;
 pub mod pinned;

@@ -1,0 +1,151 @@
+//! Removal and marking in bulk, and lists.
+
+use super::*;
+
+const CAP: u64 = 64 << 20;
+
+fn tagged(key: &str, tags: &[&str]) -> Label {
+    Label {
+        tags: tags.iter().map(|tag| tag.as_bytes().into()).collect(),
+        ..label(key)
+    }
+}
+
+#[test]
+fn selection_is_removed_whole_and_nothing_else() {
+    let mut fixture = Fixture::new(CAP);
+    let fill = |disk: &Disk| {
+        for number in 0..3000 {
+            let tags: &[&str] = if number % 3 == 0 {
+                &["third", "x"]
+            } else {
+                &["x"]
+            };
+            put_as(
+                disk,
+                tagged(&format!("{}/{number}", number % 2), tags),
+                b"b",
+            );
+        }
+    };
+    fill(fixture.disk());
+    assert_eq!(fixture.disk().remove_tag(b"third").unwrap(), 1000);
+    assert_eq!(fixture.disk().remove_tag(b"third").unwrap(), 0);
+    assert!(find(fixture.disk(), "0/0").is_none());
+    assert!(find(fixture.disk(), "1/1").is_some());
+    fixture.reopen();
+    assert!(find(fixture.disk(), "0/0").is_none());
+    assert_eq!(fixture.disk().remove_prefix(b"0/").unwrap(), 1000);
+    assert_eq!(fixture.disk().remove_prefix(b"2/").unwrap(), 0);
+    assert_eq!(fixture.disk().stats().objects, 1000);
+    assert!(find(fixture.disk(), "1/1").is_some());
+    assert_eq!(fixture.disk().remove_tag(b"x").unwrap(), 1000);
+    assert_eq!(fixture.disk().stats().bytes, 0);
+    fill(fixture.disk());
+    assert_eq!(fixture.disk().clear().unwrap(), 3000);
+    assert_eq!(fixture.reopen(), OpenReport::default());
+    assert_eq!(fixture.disk().stats().removed, 0);
+}
+
+#[test]
+fn removal_is_there_after_a_crash() {
+    let fixture = Fixture::new(CAP);
+    let disk = fixture.disk();
+    let id = put(disk, "one", b"1");
+    put(disk, "two", &bytes(1, 100_000));
+    put(disk, "three", b"3");
+    disk.flush().unwrap();
+    assert!(disk.remove(id).unwrap());
+    assert!(!disk.remove(id).unwrap());
+    assert_eq!(disk.remove_key(b"two").unwrap(), 1);
+    // A copy of the folder as it is now: what a process that is killed leaves.
+    let copy = tempfile::tempdir().unwrap();
+    std::fs::create_dir(copy.path().join("objects")).unwrap();
+    std::fs::copy(fixture.path("meta.redb"), copy.path().join("meta.redb")).unwrap();
+    let (after, report) = Disk::open(DiskSettings::new(copy.path(), CAP)).unwrap();
+    assert_eq!((report.objects, report.set_aside), (1, None));
+    assert!(find(&after, "one").is_none() && find(&after, "two").is_none());
+    assert_eq!(body_of(&after, "three").unwrap(), b"3");
+}
+
+#[test]
+fn mark_changes_metadata_of_a_selection() {
+    let mut fixture = Fixture::new(CAP);
+    let disk = fixture.disk();
+    for number in 0..1500 {
+        put_as(disk, tagged(&format!("a{number:04}"), &["t"]), b"b");
+    }
+    put(disk, "b", b"b");
+    let stale = |label: &Label| (*label.meta == *b"meta").then(|| Box::from(&b"stale"[..]));
+    assert_eq!(disk.mark(&Selection::Prefix(b"a00"), stale).unwrap(), 100);
+    assert_eq!(disk.mark(&Selection::Tag(b"t"), stale).unwrap(), 1400);
+    assert_eq!(disk.mark(&Selection::All, stale).unwrap(), 1);
+    assert_eq!(disk.mark(&Selection::Key(b"b"), stale).unwrap(), 0);
+    fixture.reopen();
+    let listing = fixture.disk().list(b"", None, 9999, &mut |object| {
+        *object.label.meta == *b"stale"
+    });
+    assert_eq!(listing.unwrap().objects.len(), 1501);
+    assert_eq!(body_of(fixture.disk(), "a0007").unwrap(), b"b");
+}
+
+#[test]
+fn list_goes_on_behind_its_last_object() {
+    let fixture = Fixture::new(CAP);
+    let disk = fixture.disk();
+    for number in 0..25 {
+        put(disk, &format!("in/{number:02}"), b"b");
+    }
+    put(disk, "on", b"b");
+    let mut after: Option<Name> = None;
+    let mut keys = Vec::new();
+    loop {
+        let from = after.as_ref().map(|(key, variant)| (&**key, &**variant));
+        let even = &mut |object: &Listed| object.label.key.last().unwrap().is_multiple_of(2);
+        let listing = disk.list(b"in/", from, 4, even).unwrap();
+        assert!(listing.objects.len() <= 4);
+        keys.extend(listing.objects.into_iter().map(|object| object.label.key));
+        after = listing.after;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(keys.len(), 13);
+    assert!(keys.is_sorted());
+}
+
+#[test]
+fn removal_and_publication_at_once_leave_true_sums() {
+    let fixture = Fixture::new(CAP);
+    let disk = fixture.disk();
+    std::thread::scope(|scope| {
+        for writer in 0..2_u64 {
+            scope.spawn(move || {
+                for number in 0..400 {
+                    let size = if number % 10 == 0 { 30_000 } else { 700 };
+                    let id = put_as(
+                        disk,
+                        tagged(&format!("key{}", number % 50), &["t"]),
+                        &bytes(writer, size),
+                    );
+                    match disk.update_meta(id, vec![7; 100].into()) {
+                        Ok(()) | Err(DiskError::Gone) => {}
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+            });
+        }
+        for _ in 0..20 {
+            disk.remove_tag(b"t").unwrap();
+            disk.remove_prefix(b"key1").unwrap();
+        }
+    });
+    disk.flush().unwrap();
+    let listing = disk.list(b"", None, 1000, &mut |_| true).unwrap();
+    let sum: u64 = listing.objects.iter().map(|object| object.cost).sum();
+    assert_eq!(disk.stats().bytes, sum);
+    assert_eq!(disk.stats().objects, listing.objects.len() as u64);
+    disk.clear().unwrap();
+    assert_eq!((disk.stats().bytes, disk.stats().objects), (0, 0));
+    assert!(fixture.data_files().is_empty());
+}
