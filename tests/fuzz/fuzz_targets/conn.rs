@@ -25,7 +25,7 @@ use hotplate::index::responses::Responses;
 use hotplate::index::sites::{SiteRule, SiteTable};
 use hotplate::server::conn::{Connection, Next, Turn};
 use hotplate::server::settings::Limits;
-use hotplate::server::transfer::Transfer;
+use hotplate::server::transfer::{NextPart, Transfer};
 use hotplate::stats::{AccessSink, WorkerStats};
 use hotplate::store::pinned::Hold;
 use hotplate::store::{Held, Object};
@@ -210,6 +210,7 @@ impl Caller {
     /// Advances until more bytes or an order are needed.
     fn advance(&mut self) {
         let kept = std::mem::take(&mut self.kept);
+        let mut refreshes = Vec::new();
         let mut used = 0;
         loop {
             let before = (used, self.out.len(), self.sent.len());
@@ -225,6 +226,8 @@ impl Caller {
                 log: &mut self.log,
                 peer: None,
                 draining: false,
+                filled: None,
+                refreshes: &mut refreshes,
             };
             let step = self.connection.advance(&kept[used..], &mut turn);
             self.answers = turn.answers;
@@ -244,6 +247,7 @@ impl Caller {
                     self.order = Some((ticket, job));
                     break;
                 }
+                Next::Upload(..) | Next::Hold(_) => panic!("no site has an origin"),
                 Next::Close => {
                     assert!(self.connection.is_finished());
                     self.closed = true;
@@ -275,7 +279,7 @@ impl Caller {
             let (next, end) = (transfer.next as usize, transfer.end as usize);
             self.out.extend_from_slice(&bytes[next..end]);
             transfer.advance(transfer.left());
-            if !transfer.next_part(&mut self.out) {
+            if transfer.next_part(&mut self.out) != NextPart::More {
                 return;
             }
         }
