@@ -221,9 +221,9 @@ impl Client {
                 Came::Bytes
             }
             Err(error) => match error.kind() {
-                ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => {
-                    Came::Nothing
-                }
+                ErrorKind::WouldBlock | ErrorKind::TimedOut => Came::Nothing,
+                // The ring that a driver's probe has let go of interrupts its thread once more.
+                ErrorKind::Interrupted => self.read(deadline),
                 ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
                     self.is_reset = true;
                     Came::End

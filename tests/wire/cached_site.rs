@@ -1,10 +1,12 @@
 //! A server before a scriptable origin, asked through its admin API and by its commands.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::harness::origin::Origin;
 use crate::harness::server::{Refused, run};
-use crate::harness::{Driver, Request, Server, Setup, get};
+use crate::harness::{Driver, Request, Server, Setup, eventually, get};
 
 /// Runs a scenario on both drivers: with an origin, and a server whose one site, with these lines and rules, is before it.
 pub(crate) fn before_origin(name: &str, site: &str, scenario: fn(&Origin, &mut Server)) {
@@ -34,6 +36,16 @@ pub(crate) fn admin_json(server: &Server, path: &str) -> Value {
     let answer = server.ask_admin(&get(path).with("Accept", "application/json"));
     answer.expect(200);
     serde_json::from_slice(&answer.body).expect("JSON")
+}
+
+/// Waits until the bodies of all that is stored are there: a client can have one a moment before the store knows its end.
+#[track_caller]
+pub(crate) fn await_whole(server: &Server) {
+    eventually(Duration::from_secs(10), "bodies are whole", || {
+        let page = admin_json(server, "/api/cache/ls?limit=1000");
+        let lines = page["responses"].as_array().expect("responses");
+        lines.iter().all(|line| line["complete"] == true)
+    });
 }
 
 /// Runs a command at the server's admin address.

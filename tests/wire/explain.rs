@@ -53,7 +53,7 @@ fn hit_is_explained_as_it_is_then_answered() {
                 "lifetime 600 s, from max-age",
                 "verdict fresh: fresh: age 10",
                 "answer 200, from the cache",
-                "Cache-Status hotplate; hit; ttl=4",
+                "Cache-Status hotplate; hit; ttl=",
             ],
         );
         assert!(

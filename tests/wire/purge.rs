@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::cached_site::{admin_json, before_origin, command, expect_forward, expect_hit, post};
+use crate::cached_site::{
+    admin_json, await_whole, before_origin, command, expect_forward, expect_hit, post,
+};
 use crate::harness::origin::{Gate, Origin, reply};
 use crate::harness::{Server, get};
 
@@ -19,6 +21,7 @@ fn store(origin: &Origin, server: &Server, paths: &[&str]) {
         server.get(path).expect(200);
         expect_hit(server, &get(path));
     }
+    await_whole(server);
 }
 
 #[track_caller]
@@ -52,10 +55,8 @@ fn purge_by_url_takes_all_variants_and_nothing_else() {
         assert_eq!(told["purged"], 2);
         assert_eq!(told["url"], "http://MEDIA.test:80/page");
         assert_eq!(told["keys"][0], "http://media.test/page");
-        for request in &requests {
-            expect_forward(server, request, "uri-miss");
-            expect_hit(server, request);
-        }
+        expect_forward(server, &requests[0], "uri-miss");
+        expect_forward(server, &requests[1], "vary-miss");
         expect_hit(server, &get("/other"));
         expect_hit(server, &get("/page/below"));
         assert_eq!(purge(server, json!({"url": "http://media.test/none"})), 0);
@@ -119,6 +120,7 @@ fn soft_purge_has_the_next_request_validated() {
             _ => reply(200).max_age(600).field("ETag", "\"1\"").body("hello"),
         });
         server.get("/page").expect(200);
+        await_whole(server);
         let told = post(
             server,
             "/api/purge",
@@ -325,11 +327,11 @@ fn figures_of_cache_fills_and_origin_agree_with_what_was_asked() {
         purge(server, json!({"prefix": "http://media.test/a"}));
         let stats = admin_json(server, "/api/stats");
         let cache = &stats["cache"];
-        assert_eq!(
-            (&cache["responses"], &cache["inserted"]),
-            (&json!(1), &json!(2)),
-            "{cache}"
-        );
+        assert_eq!(cache["responses"], 1, "{cache}");
+        // A body that came after its head takes the place of the response without its end.
+        let number = |value: &Value| value.as_u64().expect("a number");
+        let replaced = number(&cache["gone"]["replaced"]);
+        assert_eq!(number(&cache["inserted"]) - replaced, 2, "{cache}");
         assert_eq!(cache["gone"]["purged"], 1, "{cache}");
         let fetches = &stats["fills"]["fetches"];
         assert_eq!(
