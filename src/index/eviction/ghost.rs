@@ -142,3 +142,55 @@ impl Ghost {
 fn at(ring: &VecDeque<Departed>, front: u32, sequence: u32) -> Option<&Departed> {
     ring.get(sequence.wrapping_sub(front) as usize)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: GhostLimits = GhostLimits {
+        bytes_max: 1000,
+        count_max: 100,
+    };
+
+    #[test]
+    fn fingerprints_beyond_the_limits_are_forgotten_oldest_first() {
+        let mut ghost = Ghost::default();
+        (0..101).for_each(|it| ghost.push(it, 1, LIMITS));
+        assert_eq!(ghost.len(), 100);
+        assert!(!ghost.take(0));
+        ghost.push(200, 950, LIMITS);
+        // 950 bytes and the last 50 of one byte.
+        assert_eq!(ghost.len(), 51);
+        assert!(ghost.take(51) && !ghost.take(50));
+        ghost.push(300, 1001, LIMITS);
+        assert!(!ghost.take(300));
+    }
+
+    #[test]
+    fn fingerprint_is_remembered_however_many_came_back_since() {
+        let mut ghost = Ghost::default();
+        ghost.push(1, 1, LIMITS);
+        for it in 1000..2000 {
+            ghost.push(it, 1, LIMITS);
+            assert!(ghost.take(it));
+        }
+        assert!(ghost.ring.len() <= 20, "{} places", ghost.ring.len());
+        assert!(ghost.take(1));
+        assert!(!ghost.take(1));
+    }
+
+    #[test]
+    fn memory_is_given_back_when_little_is_left() {
+        let mut ghost = Ghost::default();
+        let wide = GhostLimits {
+            bytes_max: 100_000,
+            count_max: 100_000,
+        };
+        (0..50_000).for_each(|it| ghost.push(it, 1, wide));
+        let full = ghost.own_bytes();
+        ghost.trim(LIMITS);
+        ghost.release();
+        assert!(ghost.own_bytes() < full / 50);
+        assert!((49_900..50_000).all(|it| ghost.take(it)));
+    }
+}
