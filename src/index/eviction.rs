@@ -2,7 +2,7 @@
 //!
 //! Two queues hold the values, each first in first out. Newcomers stand in the small queue until its share of the cap has
 //! come in behind them. Who was asked for meanwhile moves to the main queue, the others are evicted. From the main queue
-//! goes who was not asked for since its last turn; who was, takes another turn with half its count. So a scan of
+//! goes who was not asked for since its last turn; who was, pays with most of its count for another one. So a scan of
 //! values that nobody asks for twice passes through a small share of the bytes and leaves the rest alone.
 //!
 //! A ghost queue behind each remembers the fingerprints of what was evicted from it. What comes back from there was let go
@@ -33,7 +33,7 @@ pub const PASSED_OVER_MAX: usize = 256;
 const SMALL_FIRST: u64 = 100;
 const SMALL_MIN: u64 = 50;
 const SMALL_MAX: u64 = 950;
-/// What each ghost queue remembers, in thousandths of the cap and of the number of values.
+/// How far each ghost queue looks back, in thousandths of the cap and of the number of values.
 const GHOST_SHARE: u64 = 900;
 /// How many times its own weight a returning value moves the small queue's share at most.
 const STEP_MAX: u64 = 500;
@@ -123,11 +123,14 @@ impl<H: Counted> S3Fifo<H> {
     }
 
     /// Where a newcomer begins. A ghost that comes back votes for its queue, with the more weight the fewer ghosts there are
-    /// of it beside those of the other. The factor was found by measurement (`benches/cache_efficiency.rs`).
+    /// of it beside those of the other. The formula was found by measurement (`benches/cache_efficiency.rs`).
     fn standing_of(&mut self, fingerprint: u64, weight: u64) -> Standing {
-        let (small, main) = (self.ghost_small.len() as u64, self.ghost_main.len() as u64);
+        let square = |count: usize| (count as u64).saturating_mul(count as u64);
+        let small = square(self.ghost_small.len());
+        let main = square(self.ghost_main.len());
         let step = |ours: u64, others: u64| {
-            weight.saturating_mul((others * 5 / 4 / ours.max(1)).clamp(1, STEP_MAX))
+            let votes = others.saturating_mul(5) / 4 / ours.max(1);
+            weight.saturating_mul(votes.clamp(1, STEP_MAX))
         };
         if self.ghost_small.take(fingerprint) {
             self.counts.ghost_hits_small += 1;
@@ -150,10 +153,10 @@ impl<H: Counted> S3Fifo<H> {
             let (at, standing) = self.next_in_turn()?;
             self.unlink(at, standing);
             let node = self.nodes.get(at as usize)?;
-            // A newcomer keeps its count; a turn in the main queue halves it, so that favourites of old leave soon.
+            // A newcomer keeps its count; a turn in the main queue costs most of it, so that old favourites leave soon.
             let was_used = match standing {
                 Standing::Small => node.handle.uses().count() > 0,
-                Standing::Main => node.handle.uses().halve(),
+                Standing::Main => node.handle.uses().spend(),
             };
             if was_used && passed_over < PASSED_OVER_MAX {
                 passed_over += 1;

@@ -1,7 +1,7 @@
 //! A ghost queue: fingerprints of what was evicted from another queue, oldest first. No bytes of it are kept.
 //!
-//! A fingerprint that comes back while it is here was evicted too early. The queue is bounded by the bytes that the values
-//! had and by their number.
+//! A fingerprint that comes back while it is here was evicted too early. The queue looks back over so many evicted bytes and
+//! values, no further: one that came back leaves no room for an older one.
 
 use std::collections::VecDeque;
 
@@ -14,14 +14,14 @@ const GROWTH_MAX: usize = 8192;
 #[derive(Debug, Default)]
 pub(super) struct Ghost {
     ring: VecDeque<Departed>,
-    /// Sequence numbers of `ring` by fingerprint.
+    /// Sequence numbers of `ring` by fingerprint, without those that came back.
     table: HashTable<u32>,
     /// Sequence number of the ring's front; wraps.
     front: u32,
     bytes: u64,
 }
 
-/// How much a ghost queue remembers.
+/// How far a ghost queue looks back.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct GhostLimits {
     pub(super) bytes_max: u64,
@@ -31,7 +31,7 @@ pub(super) struct GhostLimits {
 #[derive(Debug)]
 struct Departed {
     fingerprint: u64,
-    /// What the value weighed, at least 1; 0 once the fingerprint came back.
+    /// What the value weighed.
     weight: u64,
 }
 
@@ -39,11 +39,9 @@ impl Ghost {
     /// Notes that a value was evicted, and forgets the oldest beyond the limits.
     pub(super) fn push(&mut self, fingerprint: u64, weight: u64, limits: GhostLimits) {
         self.take(fingerprint);
-        self.close_gaps();
         if weight > limits.bytes_max {
             return;
         }
-        let weight = weight.max(1);
         if self.ring.len() == self.ring.capacity() {
             let growth = (self.ring.len() / 8).clamp(16, GROWTH_MAX);
             self.ring.reserve_exact(growth);
@@ -70,30 +68,22 @@ impl Ghost {
         let Ok(found) = self.table.find_entry(fingerprint, is_it) else {
             return false;
         };
-        let (sequence, _) = found.remove();
-        let offset = sequence.wrapping_sub(self.front) as usize;
-        if let Some(departed) = self.ring.get_mut(offset) {
-            self.bytes -= departed.weight;
-            departed.weight = 0;
-        }
+        found.remove();
         true
     }
 
     /// Forgets the oldest beyond the limits.
     pub(super) fn trim(&mut self, limits: GhostLimits) {
-        while self.bytes > limits.bytes_max || self.table.len() > limits.count_max {
-            let Some(oldest) = self.ring.front() else {
+        while self.bytes > limits.bytes_max || self.ring.len() > limits.count_max {
+            let Some(oldest) = self.ring.pop_front() else {
                 return;
             };
-            let (fingerprint, weight, front) = (oldest.fingerprint, oldest.weight, self.front);
-            if weight > 0 {
-                let is_it = |sequence: &u32| *sequence == front;
-                if let Ok(found) = self.table.find_entry(fingerprint, is_it) {
-                    found.remove();
-                }
-                self.bytes -= weight;
+            // Not there any more where it came back.
+            let is_it = |sequence: &u32| *sequence == self.front;
+            if let Ok(found) = self.table.find_entry(oldest.fingerprint, is_it) {
+                found.remove();
             }
-            self.ring.pop_front();
+            self.bytes -= oldest.weight;
             self.front = self.front.wrapping_add(1);
         }
     }
@@ -110,24 +100,7 @@ impl Ghost {
         }
     }
 
-    /// Closes the gaps that fingerprints left when they came back, once they take more of the ring than those that are here.
-    fn close_gaps(&mut self) {
-        if self.ring.len() <= 2 * self.table.len() + 16 {
-            return;
-        }
-        self.ring.retain(|departed| departed.weight > 0);
-        self.table.clear();
-        self.front = 0;
-        for (sequence, departed) in (0..).zip(&self.ring) {
-            // The table has held as many before, so it has no need to grow.
-            let rehash =
-                |sequence: &u32| at(&self.ring, 0, *sequence).map_or(0, |it| it.fingerprint);
-            self.table
-                .insert_unique(departed.fingerprint, sequence, rehash);
-        }
-    }
-
-    /// How many fingerprints are here.
+    /// How many fingerprints are here and did not come back.
     pub(super) fn len(&self) -> usize {
         self.table.len()
     }
@@ -167,16 +140,27 @@ mod tests {
     }
 
     #[test]
-    fn fingerprint_is_remembered_however_many_came_back_since() {
+    fn fingerprint_that_came_back_leaves_no_room_for_an_older_one() {
         let mut ghost = Ghost::default();
         ghost.push(1, 1, LIMITS);
-        for it in 1000..2000 {
+        for it in 1000..1099 {
             ghost.push(it, 1, LIMITS);
-            assert!(ghost.take(it));
+            assert!(ghost.take(it) && !ghost.take(it));
         }
-        assert!(ghost.ring.len() <= 20, "{} places", ghost.ring.len());
-        assert!(ghost.take(1));
-        assert!(!ghost.take(1));
+        assert_eq!((ghost.len(), ghost.ring.len()), (1, 100));
+        ghost.push(2, 1, LIMITS);
+        assert!(!ghost.take(1) && ghost.take(2));
+    }
+
+    #[test]
+    fn fingerprint_that_is_evicted_again_counts_from_then_on() {
+        let mut ghost = Ghost::default();
+        ghost.push(1, 1, LIMITS);
+        (1000..1060).for_each(|it| ghost.push(it, 1, LIMITS));
+        ghost.push(1, 1, LIMITS);
+        (2000..2060).for_each(|it| ghost.push(it, 1, LIMITS));
+        assert_eq!(ghost.ring.len(), 100);
+        assert!(ghost.take(1) && !ghost.take(1));
     }
 
     #[test]

@@ -221,17 +221,14 @@ fn fill(fifo: &mut S3Fifo<Rc<Value>>, numbers: std::ops::Range<usize>) -> Vec<us
 }
 
 #[test]
-fn use_count_saturates_at_three_and_halves_to_nothing() {
-    let uses = UseCount::new();
-    for expected in [1, 2, 3, 3] {
-        uses.bump();
-        assert_eq!(uses.count(), expected);
+fn use_count_saturates_at_three_and_a_turn_costs_most_of_it() {
+    for (bumps, count, left) in [(0, 0, 0), (1, 1, 0), (2, 2, 0), (3, 3, 1), (4, 3, 1)] {
+        let uses = UseCount::new();
+        (0..bumps).for_each(|_| uses.bump());
+        assert_eq!(uses.count(), count);
+        assert_eq!(uses.spend(), count > 0);
+        assert_eq!(uses.count(), left);
     }
-    assert!(uses.halve());
-    assert_eq!(uses.count(), 1);
-    assert!(uses.halve());
-    assert_eq!(uses.count(), 0);
-    assert!(!uses.halve());
 }
 
 #[test]

@@ -40,11 +40,11 @@ impl UseCount {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Halves the count; whether there was one to halve.
-    pub(super) fn halve(&self) -> bool {
+    /// Takes one hit off and halves the rest: 3 becomes 1, 2 and 1 become 0. False where there was none.
+    pub(super) fn spend(&self) -> bool {
         let uses = self.count();
         if uses > 0 {
-            self.0.store(uses / 2, Ordering::Relaxed);
+            self.0.store((uses - 1) / 2, Ordering::Relaxed);
         }
         uses > 0
     }

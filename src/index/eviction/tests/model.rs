@@ -10,8 +10,8 @@ struct Kept {
     uses: u8,
 }
 
-/// Fingerprints and weights, oldest first.
-type Departed = Vec<(u64, u64)>;
+/// Fingerprints and weights, oldest first; no fingerprint where it came back.
+type Departed = Vec<(Option<u64>, u64)>;
 
 pub(super) struct Model {
     small: Vec<Kept>,
@@ -28,17 +28,23 @@ fn bytes(kept: &[Kept]) -> u64 {
 }
 
 fn take(ghost: &mut Departed, fingerprint: u64) -> bool {
-    let before = ghost.len();
-    ghost.retain(|(other, _)| *other != fingerprint);
-    ghost.len() < before
+    let found = ghost.iter_mut().find(|it| it.0 == Some(fingerprint));
+    let is_found = found.is_some();
+    if let Some(found) = found {
+        found.0 = None;
+    }
+    is_found
 }
 
 fn trim(ghost: &mut Departed, cap: u64, count_max: usize) {
-    let bytes_max = cap * 9 / 10;
-    while ghost.iter().map(|(_, weight)| weight).sum::<u64>() > bytes_max || ghost.len() > count_max
-    {
+    let weights = |ghost: &Departed| ghost.iter().map(|it| it.1).sum::<u64>();
+    while weights(ghost) > cap * 9 / 10 || ghost.len() > count_max {
         ghost.remove(0);
     }
+}
+
+fn count(ghost: &Departed) -> u64 {
+    ghost.iter().filter(|it| it.0.is_some()).count() as u64
 }
 
 impl Model {
@@ -69,9 +75,11 @@ impl Model {
         if weight > self.cap {
             return true;
         }
-        let (small, main) = (self.ghost_small.len(), self.ghost_main.len());
-        let votes =
-            |ours: usize, others: usize| (others * 5 / 4 / ours.max(1)).clamp(1, 500) as u64;
+        let (small, main) = (count(&self.ghost_small), count(&self.ghost_main));
+        let votes = |ours: u64, others: u64| {
+            let ratio = others * others * 5 / 4 / (ours * ours).max(1);
+            ratio.clamp(1, 500)
+        };
         let returns = if take(&mut self.ghost_small, fingerprint) {
             self.counts.ghost_hits_small += 1;
             let target = self.small_target + weight * votes(small, main);
@@ -108,19 +116,21 @@ impl Model {
             let behind = self.small.get(1..).map_or(0, bytes);
             let is_newcomers_turn =
                 !self.small.is_empty() && (behind >= self.small_target || self.main.is_empty());
-            let (queue, ghost, count, divisor) = if is_newcomers_turn {
+            let (queue, ghost, count) = if is_newcomers_turn {
                 let count = &mut self.counts.evicted_small;
-                (&mut self.small, &mut self.ghost_small, count, 1)
+                (&mut self.small, &mut self.ghost_small, count)
             } else {
                 let count = &mut self.counts.evicted_main;
-                (&mut self.main, &mut self.ghost_main, count, 2)
+                (&mut self.main, &mut self.ghost_main, count)
             };
             if queue.is_empty() {
                 return None;
             }
             let mut first = queue.remove(0);
             let was_used = first.uses > 0;
-            first.uses /= divisor;
+            if !is_newcomers_turn {
+                first.uses = first.uses.saturating_sub(1) / 2;
+            }
             if was_used && turn < PASSED_OVER_MAX {
                 self.main.push(first);
                 continue;
@@ -128,7 +138,7 @@ impl Model {
             *count += 1;
             take(ghost, first.fingerprint);
             if first.weight <= self.cap * 9 / 10 {
-                ghost.push((first.fingerprint, first.weight.max(1)));
+                ghost.push((Some(first.fingerprint), first.weight));
             }
             let count_max = (self.small.len() + self.main.len() + 1) * 9 / 10;
             if first.weight <= self.cap * 9 / 10 {
