@@ -2,13 +2,15 @@
 //!
 //! ```text
 //!             fill thread                                          workers
-//!   BodyWriter ── append, write_at ─▶ memory (first bytes) ─┐
-//!                                └──▶ file (all bytes) ──────┴─▶ run_from, memory, file
-//!                        wakers ◀──── subscribe (those that found nothing)
+//!   BodyWriter ── append ──▶ memory (first bytes) ──┐
+//!        │                                          ├─▶ run_from, memory_from, file_from
+//!        └─── spill, then ──┐                       │
+//!   SparseWriter ── write ──┴─▶ file (all bytes) ───┘
+//!        wakers ◀──── subscribe (those that found nothing; of a sparse body, they also ask for it)
 //! ```
 //!
-//! Bytes are written once and never change. The first ones stand in memory; a body that is larger has a file (a data file
-//! of the disk store, or anonymous memory), which then holds all of them.
+//! Bytes are written once and never change. The first ones stand in memory; a body that is larger has a file, which then holds
+//! all of them. Where that file takes no more, a spare one in memory takes the rest.
 //!
 //! Threads: one writer for each stretch, any number of readers. Nothing here waits for anything but a lock that is held for
 //! the time of a few comparisons; a complete body is read without it.
@@ -18,13 +20,12 @@
 )]
 
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use rustix::fs::MemfdFlags;
-
+use super::body_file::BodyFile;
 use super::budget::Charge;
+use super::demand::Demand;
 use super::ranges::RangeSet;
 use crate::sys::growing::{GrowingBuffer, GrowingWriter, growing};
 use crate::units::Waiter;
@@ -49,23 +50,20 @@ const UNKNOWN: u64 = u64::MAX;
 pub struct Body {
     memory: GrowingBuffer,
     file: OnceLock<BodyFile>,
+    /// Where further bytes go since `file` took no more.
+    spare: OnceLock<BodyFile>,
     size: AtomicU64,
     state: AtomicU8,
+    /// Who brings what readers wait for; none of a body that comes in order by itself.
+    demand: Option<Arc<Demand>>,
     inner: Mutex<Inner>,
-}
-
-/// Where a body stands that is too large for its first bytes' memory.
-#[derive(Debug)]
-pub struct BodyFile {
-    /// The file.
-    pub file: OwnedFd,
-    /// It is anonymous memory: reading it never waits for a device.
-    pub is_memory: bool,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
     present: RangeSet,
+    /// Those of `present` that stand in the spare file.
+    in_spare: RangeSet,
     wakers: Vec<Waiter>,
     charges: Vec<Charge>,
     charged: u64,
@@ -90,33 +88,42 @@ impl Body {
             _ => 0,
         });
         let (writer, memory) = growing(wanted);
-        let body = Arc::new(Self {
-            memory,
-            file: OnceLock::new(),
-            size: AtomicU64::new(size.unwrap_or(UNKNOWN)),
-            state: AtomicU8::new(BodyState::Open as u8),
-            inner: Mutex::default(),
-        });
         BodyWriter {
-            body,
+            body: Arc::new(Self::empty(memory, size)),
             memory: writer,
             next: 0,
         }
     }
 
-    /// A body of `size` bytes in `file`, of which those of `present` are there.
-    #[must_use]
-    pub fn of_file(file: BodyFile, size: u64, present: RangeSet) -> BodyWriter {
-        let writer = Self::begin(Some(size), 0);
-        let body = &writer.body;
-        if body.file.set(file).is_ok() {
-            let complete = present.run_from(0) >= size;
-            body.lock().present = present;
-            if complete {
-                body.end(BodyState::Complete);
-            }
+    fn empty(memory: GrowingBuffer, size: Option<u64>) -> Self {
+        Self {
+            memory,
+            file: OnceLock::new(),
+            spare: OnceLock::new(),
+            size: AtomicU64::new(size.unwrap_or(UNKNOWN)),
+            state: AtomicU8::new(BodyState::Open as u8),
+            demand: None,
+            inner: Mutex::default(),
         }
-        writer
+    }
+
+    /// See [`sparse`](Self::sparse).
+    pub(super) fn in_file(
+        file: BodyFile,
+        size: u64,
+        present: RangeSet,
+        demand: Arc<Demand>,
+    ) -> Self {
+        let (_, memory) = growing(0);
+        let is_whole = present.run_from(0) >= size;
+        let mut body = Self::empty(memory, Some(size));
+        body.file = OnceLock::from(file);
+        body.demand = Some(demand);
+        body.lock().present = present;
+        if is_whole {
+            body.end(BodyState::Complete);
+        }
+        body
     }
 
     /// The size in bytes, where it is known.
@@ -145,13 +152,6 @@ impl Body {
         self.lock().present.run_from(first)
     }
 
-    /// Where the gap that begins at `first` ends: at bytes that are there, or at the body's end.
-    #[must_use]
-    pub fn gap_end(&self, first: u64) -> u64 {
-        let size = self.size().unwrap_or(UNKNOWN);
-        self.lock().present.gap_end(first, size)
-    }
-
     /// The ranges that are there.
     #[must_use]
     pub fn present(&self) -> RangeSet {
@@ -174,24 +174,51 @@ impl Body {
         is_all.then_some(bytes)
     }
 
-    /// The file, where there is one: then it holds every byte that is there.
+    /// The file, where there is one.
     #[must_use]
     pub fn file(&self) -> Option<&BodyFile> {
         self.file.get()
+    }
+
+    /// The file in which the bytes from `first` on stand, and how many of them stand in it at most; none where they stand in
+    /// memory alone.
+    #[must_use]
+    pub fn file_from(&self, first: u64) -> Option<(&BodyFile, u64)> {
+        let file = self.file.get()?;
+        let Some(spare) = self.spare.get() else {
+            return Some((file, u64::MAX));
+        };
+        let inner = self.lock();
+        match inner.in_spare.run_from(first) {
+            0 => Some((file, inner.in_spare.gap_end(first, u64::MAX) - first)),
+            run => Some((spare, run)),
+        }
+    }
+
+    /// Whether its file has all of it: none of it stands in a spare one.
+    #[must_use]
+    pub fn is_kept_in_its_file(&self) -> bool {
+        self.spare.get().is_none()
     }
 
     /// The bytes of memory that it takes, now or when it is complete.
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {
         match self.file() {
-            Some(file) if !file.is_memory => 0,
+            Some(file) if !file.is_memory() => 0,
             _ => self.size().unwrap_or(self.memory.capacity() as u64),
         }
     }
 
+    /// Whether somebody brings what readers wait for.
+    #[must_use]
+    pub fn is_sparse(&self) -> bool {
+        self.demand.is_some()
+    }
+
     /// Has `waiter` told, once, when more than nothing is there from `first` on, or when the body has ended; false where
-    /// that is so already.
-    pub fn subscribe(&self, waiter: Waiter, first: u64) -> bool {
+    /// that is so already. Who brings the bytes of a sparse body is asked for those up to before `end`.
+    pub fn subscribe(&self, waiter: Waiter, first: u64, end: u64) -> bool {
         let mut inner = self.lock();
         if self.state() != BodyState::Open || inner.present.run_from(first) > 0 {
             return false;
@@ -199,7 +226,64 @@ impl Body {
         if !inner.wakers.contains(&waiter) {
             inner.wakers.push(waiter);
         }
+        drop(inner);
+        if let Some(demand) = &self.demand {
+            demand.ask(first, end);
+        }
         true
+    }
+
+    /// Where a sparse body's further bytes go.
+    pub(super) fn spare_or_file(&self) -> Option<&BodyFile> {
+        self.spare.get().or_else(|| self.file.get())
+    }
+
+    /// Has further bytes written to `spare`.
+    pub(super) fn set_spare(&self, spare: BodyFile) -> io::Result<()> {
+        // Once: a spare file is memory, and takes all that follows.
+        self.spare.set(spare).ok();
+        Ok(())
+    }
+
+    /// Lets readers see bytes.
+    fn note(&self, first: u64, end: u64) -> MutexGuard<'_, Inner> {
+        let mut inner = self.lock();
+        if self.spare.get().is_some() {
+            inner.in_spare.add(first, end);
+        }
+        inner.present.add(first, end);
+        inner
+    }
+
+    /// Lets readers see bytes of a sparse body, which is complete with the last of them.
+    pub(super) fn add(&self, first: u64, end: u64) {
+        let mut inner = self.note(first, end);
+        if self.size() == Some(inner.present.total()) && self.state() == BodyState::Open {
+            inner.charges.clear();
+            self.state
+                .store(BodyState::Complete as u8, Ordering::Release);
+        }
+    }
+
+    pub(super) fn charge(&self, charge: Charge, amount: u64) {
+        let mut inner = self.lock();
+        inner.charges.push(charge);
+        inner.charged += amount;
+    }
+
+    pub(super) fn charged(&self) -> u64 {
+        self.lock().charged
+    }
+
+    pub(super) fn wakers(&self) -> Vec<Waiter> {
+        std::mem::take(&mut self.lock().wakers)
+    }
+
+    pub(super) fn fail(&self) {
+        if self.state() == BodyState::Open {
+            self.end(BodyState::Failed);
+            self.lock().charges.clear();
+        }
     }
 
     fn end(&self, state: BodyState) {
@@ -239,15 +323,13 @@ impl BodyWriter {
 
     /// Notes that the body holds `amount` of a budget while it is under way.
     pub fn charge(&self, charge: Charge, amount: u64) {
-        let mut inner = self.body.lock();
-        inner.charges.push(charge);
-        inner.charged += amount;
+        self.body.charge(charge, amount);
     }
 
     /// How much the body holds of the budget.
     #[must_use]
     pub fn charged(&self) -> u64 {
-        self.body.lock().charged
+        self.body.charged()
     }
 
     /// Moves the body to `file`, which must be empty: what stands in memory is written there too.
@@ -255,9 +337,22 @@ impl BodyWriter {
     /// # Errors
     /// Those of pwrite(2). The body must then be failed.
     pub fn spill(&mut self, file: BodyFile) -> io::Result<()> {
-        write_all(&file.file, self.body.memory.bytes(), 0)?;
+        file.write(self.body.memory.bytes(), 0)?;
         self.body.file.set(file).ok();
         Ok(())
+    }
+
+    /// Has the body go on in `file`, to which somebody else has written what stands in memory.
+    pub fn go_on_in(&mut self, file: BodyFile) {
+        self.body.file.set(file).ok();
+    }
+
+    /// Has all further bytes appended to anonymous memory: the file takes no more.
+    ///
+    /// # Errors
+    /// Those of memfd_create(2).
+    pub fn turn_to_memory(&mut self) -> io::Result<()> {
+        self.body.set_spare(BodyFile::memory()?)
     }
 
     /// Moves the body to anonymous memory; see [`spill`](Self::spill).
@@ -265,12 +360,7 @@ impl BodyWriter {
     /// # Errors
     /// Those of memfd_create(2) and pwrite(2).
     pub fn spill_to_memory(&mut self) -> io::Result<()> {
-        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-        let file = rustix::fs::memfd_create("hotplate-body", flags)?;
-        self.spill(BodyFile {
-            file,
-            is_memory: true,
-        })
+        self.spill(BodyFile::memory()?)
     }
 
     /// Appends bytes: to the file where there is one, else to memory. Readers see them, but nobody is woken before
@@ -280,26 +370,26 @@ impl BodyWriter {
     /// Those of pwrite(2); `StorageFull` where memory has no room and there is no file. Readers see none of the bytes then.
     pub fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         let end = self.next.saturating_add(bytes.len() as u64);
-        match self.body.file.get() {
-            Some(file) => write_all(&file.file, bytes, self.next)?,
+        match self.body.spare_or_file() {
+            Some(file) => file.write(bytes, self.next)?,
             None if self.memory.append(bytes) => {}
             None => return Err(io::ErrorKind::StorageFull.into()),
         }
-        self.body.lock().present.add(self.next, end);
+        drop(self.body.note(self.next, end));
         self.next = end;
         Ok(())
     }
 
     /// Notes that the bytes from `first` to before `end` were written to the file by somebody else.
     pub fn wrote(&mut self, first: u64, end: u64) {
-        self.body.lock().present.add(first, end);
+        drop(self.body.note(first, end));
         self.next = end;
     }
 
     /// Whoever waits for bytes or for the end; each is given once.
     #[must_use]
     pub fn wakers(&self) -> Vec<Waiter> {
-        std::mem::take(&mut self.body.lock().wakers)
+        self.body.wakers()
     }
 
     /// All bytes are there; their number becomes the size where none was known. False, and the body has failed, where the
@@ -323,26 +413,16 @@ impl BodyWriter {
 
     /// No more bytes come.
     pub fn fail(&mut self) {
-        if self.body.state() == BodyState::Open {
-            self.body.end(BodyState::Failed);
-            self.body.lock().charges.clear();
-        }
+        self.body.fail();
     }
 }
 
-fn write_all(file: &OwnedFd, mut bytes: &[u8], mut offset: u64) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match rustix::io::pwrite(file, bytes, offset) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(count) => {
-                bytes = bytes.get(count..).unwrap_or_default();
-                offset += count as u64;
-            }
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
+impl Drop for Body {
+    fn drop(&mut self) {
+        if let Some(demand) = &self.demand {
+            demand.close();
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Bodies as writers and readers see them.
 
+use std::os::fd::AsFd as _;
+
 use super::*;
 use crate::units::{Ticket, WorkerId};
 
@@ -12,7 +14,7 @@ fn waiter(number: u64) -> Waiter {
 
 fn content(body: &Body, first: u64, count: usize) -> Vec<u8> {
     let mut bytes = vec![0; count];
-    let read = rustix::io::pread(&body.file().unwrap().file, &mut bytes[..], first).unwrap();
+    let read = rustix::io::pread(body.file().unwrap().as_fd(), &mut bytes[..], first).unwrap();
     bytes.truncate(read);
     bytes
 }
@@ -72,40 +74,17 @@ fn a_known_size_above_memory_asks_for_a_file_at_once() {
 fn whoever_waits_is_woken_once_and_nobody_waits_for_what_is_there() {
     let mut writer = Body::begin(None, 100);
     let body = Arc::clone(writer.body());
-    assert!(body.subscribe(waiter(1), 0));
-    assert!(body.subscribe(waiter(1), 0));
-    assert!(body.subscribe(waiter(2), 0));
+    assert!(body.subscribe(waiter(1), 0, 9));
+    assert!(body.subscribe(waiter(1), 0, 9));
+    assert!(body.subscribe(waiter(2), 0, 9));
     writer.append(b"x").unwrap();
     assert_eq!(writer.wakers(), [waiter(1), waiter(2)]);
     assert!(writer.wakers().is_empty());
-    assert!(!body.subscribe(waiter(1), 0));
-    assert!(body.subscribe(waiter(1), 1));
+    assert!(!body.subscribe(waiter(1), 0, 9));
+    assert!(body.subscribe(waiter(1), 1, 9));
     writer.fail();
     assert_eq!(writer.wakers(), [waiter(1)]);
-    assert!(!body.subscribe(waiter(1), 1));
+    assert!(!body.subscribe(waiter(1), 1, 9));
     assert!(!writer.complete());
     assert_eq!(body.state(), BodyState::Failed);
-}
-
-#[test]
-fn a_body_in_a_file_has_gaps_that_are_filled_in_any_order() {
-    let mut first = Body::begin(Some(10), 0);
-    first.spill_to_memory().unwrap();
-    let file = BodyFile {
-        file: first.body().file().unwrap().file.try_clone().unwrap(),
-        is_memory: true,
-    };
-    let mut present = RangeSet::default();
-    present.add(4, 6);
-    let mut writer = Body::of_file(file, 10, present);
-    let body = Arc::clone(writer.body());
-    assert_eq!(
-        (body.run_from(4), body.run_from(0), body.gap_end(0)),
-        (2, 0, 4)
-    );
-    writer.wrote(6, 10);
-    assert_eq!((body.run_from(4), body.gap_end(0)), (6, 4));
-    writer.wrote(0, 4);
-    assert!(writer.complete());
-    assert_eq!(body.run_from(3), 7);
 }

@@ -2,13 +2,16 @@
 #![forbid(unsafe_code)]
 
 pub mod body;
+pub mod body_file;
 pub mod budget;
+pub mod demand;
 pub mod disk;
 pub mod guards;
 pub mod object;
 pub mod pinned;
 pub mod pipe;
 pub mod ranges;
+pub mod sparse;
 pub mod tiers;
 
 pub use object::{Held, Object, PipeReader, SIZE_UNKNOWN};

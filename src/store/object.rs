@@ -13,10 +13,11 @@
 
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::body::{Body, BodyState};
 use super::budget::Charge;
+use super::disk::ObjectId;
 use super::pinned::Hold;
 use super::pipe::{Front, Pipe};
 use crate::sys::file::{FileIdentity, HeldFile};
@@ -81,6 +82,8 @@ pub struct Object {
     /// Given back when the bytes are gone: fields are dropped in their order.
     charges: Vec<Charge>,
     shared_charges: Option<Arc<SharedCharges>>,
+    /// The number of the disk store's object with the same bytes; 0 for none.
+    on_disk: AtomicU64,
 }
 
 /// What the memory that several objects share is charged: given back with the last of them.
@@ -118,6 +121,7 @@ impl Object {
             window: OnceLock::new(),
             charges: Vec::new(),
             shared_charges: None,
+            on_disk: AtomicU64::new(0),
         }
     }
 
@@ -146,6 +150,19 @@ impl Object {
     pub fn charged_together(mut self, charges: Arc<SharedCharges>) -> Self {
         self.shared_charges = Some(charges);
         self
+    }
+
+    /// The disk store's object with the same bytes.
+    #[must_use]
+    pub fn on_disk(&self) -> Option<ObjectId> {
+        let id = self.on_disk.load(Ordering::Acquire);
+        (id != 0).then_some(ObjectId(id))
+    }
+
+    /// Notes which object of the disk store has the same bytes, if any.
+    pub fn set_on_disk(&self, id: Option<ObjectId>) {
+        self.on_disk
+            .store(id.map_or(0, |id| id.0), Ordering::Release);
     }
 
     /// How the bytes are held.
@@ -190,6 +207,15 @@ impl Object {
         self.state() == BodyState::Complete
     }
 
+    /// The body that grows, or stands in a file of its own.
+    #[must_use]
+    pub fn growing(&self) -> Option<&Arc<Body>> {
+        match &self.held {
+            Held::Growing(body) => Some(body),
+            _ => None,
+        }
+    }
+
     /// How many bytes can be sent from `first` on: fewer than are left only where more are still to come.
     #[must_use]
     pub fn run_from(&self, first: u64) -> u64 {
@@ -218,10 +244,11 @@ impl Object {
     }
 
     /// Has `waiter` told, once, when there are bytes from `first` on, or when none come any more; false where it is so now.
+    /// It wants them up to before `end`.
     #[must_use]
-    pub fn subscribe(&self, waiter: Waiter, first: u64) -> bool {
+    pub fn subscribe(&self, waiter: Waiter, first: u64, end: u64) -> bool {
         match &self.held {
-            Held::Growing(body) => body.subscribe(waiter, first),
+            Held::Growing(body) => body.subscribe(waiter, first, end),
             Held::Passing(reader) => reader.0.subscribe_reader(waiter),
             _ => false,
         }

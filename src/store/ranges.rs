@@ -43,6 +43,26 @@ impl RangeSet {
         self.0.get(at).map_or(size, |range| range.0.min(size))
     }
 
+    /// The gaps between `first` and `end`, in order.
+    #[must_use]
+    pub fn gaps(&self, first: u64, end: u64) -> Vec<(u64, u64)> {
+        let mut gaps = Vec::new();
+        let mut at = first;
+        for (from, to) in self.iter().filter(|range| range.1 > first) {
+            if from >= end {
+                break;
+            }
+            if from > at {
+                gaps.push((at, from));
+            }
+            at = at.max(to);
+        }
+        if at < end {
+            gaps.push((at, end));
+        }
+        gaps
+    }
+
     /// How many bytes are there in all.
     #[must_use]
     pub fn total(&self) -> u64 {
@@ -105,6 +125,13 @@ mod tests {
                     prop_assert_eq!(set.gap_end(first as u64, 64), (first + gap) as u64);
                 }
             }
+            let missing: Vec<usize> = set
+                .gaps(3, 60)
+                .into_iter()
+                .flat_map(|(from, to)| from as usize..to as usize)
+                .collect();
+            let expected: Vec<usize> = (3..60).filter(|at| !bits[*at]).collect();
+            prop_assert_eq!(missing, expected);
             prop_assert_eq!(set.total(), bits.iter().filter(|bit| **bit).count() as u64);
             prop_assert!(set.0.windows(2).all(|pair| pair[0].1 < pair[1].0));
         }

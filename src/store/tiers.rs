@@ -35,6 +35,17 @@ pub struct DiskSettings {
     pub block: ByteSize,
 }
 
+impl From<&DiskSettings> for super::disk::DiskSettings {
+    fn from(settings: &DiskSettings) -> Self {
+        Self {
+            path: settings.path.clone(),
+            size: settings.size.0,
+            max_object: settings.max_object.0,
+            block: u32::try_from(settings.block.0).unwrap_or(u32::MAX),
+        }
+    }
+}
+
 impl Default for DiskSettings {
     /// No path; the other keys as they are when they aren't set.
     fn default() -> Self {

@@ -26,6 +26,7 @@ use super::pending::{Entry, Taken};
 use super::record::Stored;
 use super::room::difference;
 use super::tables::{Batch, Freed, failed};
+use super::writer::MayPublish;
 
 /// How long publications gather before they are committed.
 pub(super) const GATHER: Duration = Duration::from_millis(100);
@@ -113,7 +114,8 @@ impl Engine {
         let excess = self.room.excess(free).saturating_sub(freed);
         if excess > 0 {
             let writing = self.writing.lock().clone();
-            let (count, bytes) = evict(&mut batch, hand, excess, &writing)?;
+            let residents = self.lasting.residents.get().map(|residents| &**residents);
+            let (count, bytes) = evict(&mut batch, hand, excess, &writing, residents)?;
             add(&self.counts().evicted, count);
             add(&self.counts().evicted_bytes, bytes);
         }
@@ -131,6 +133,9 @@ impl Engine {
     }
 
     fn free(&self, freed: &Freed) {
+        if let Some(residents) = self.lasting.residents.get() {
+            residents.gone(&freed.key, freed.id);
+        }
         if let Some(name) = &freed.file
             && let Err(error) = self.medium.unlink(name)
             && error.kind() != io::ErrorKind::NotFound
@@ -149,12 +154,25 @@ impl Engine {
         self.commit(0, |_| Ok(()))
     }
 
-    /// Makes a record findable, to be committed soon. `credit` is what the cap was charged for it before.
-    pub(super) fn publish(&self, entry: Entry, credit: u64) -> Result<(), DiskError> {
+    /// Makes a record findable, to be committed soon. `credit` is what the cap was charged for it before. Nothing happens
+    /// where `may_publish` says no: it is asked below the lock that removals take, so that what is published after its yes is
+    /// found by any removal that begins later.
+    ///
+    /// # Errors
+    /// `Unwanted`, `StoodDown`.
+    pub(super) fn publish(
+        &self,
+        entry: Entry,
+        credit: u64,
+        may_publish: Option<&MayPublish>,
+    ) -> Result<(), DiskError> {
         self.check()?;
         let delta = difference(entry.stored.cost(), 0);
         let load = {
             let mut pending = self.pending.lock();
+            if may_publish.is_some_and(|may| !may()) {
+                return Err(DiskError::Unwanted);
+            }
             pending.put(Arc::new(entry), delta, true);
             self.room
                 .adjust(delta.saturating_sub(difference(credit, 0)));

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use redb::{ReadTransaction, ReadableDatabase as _};
 
@@ -20,6 +20,7 @@ use super::medium::Medium;
 use super::naming::{Extension, FileName, ObjectId};
 use super::pending::{Entry, Pending};
 use super::record::{FORMAT, Stored};
+use super::residents::Residents;
 use super::room::Room;
 use super::tables::{
     Batch, FACT_BYTES, FACT_FORMAT, FACT_HAND, FACT_OBJECTS, FACT_RUN, FACT_SEED, OBJECTS, failed,
@@ -31,11 +32,21 @@ const PAGE_CACHE: usize = 32 << 20;
 const RUN_SHIFT: u32 = 40;
 
 /// What outlives an engine.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Lasting {
     pub(super) board: Board,
     pub(super) counts: Counts,
     pub(super) bell: Bell,
+    pub(super) residents: OnceLock<Arc<dyn Residents>>,
+}
+
+impl std::fmt::Debug for Lasting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lasting")
+            .field("board", &self.board)
+            .field("has_residents", &self.residents.get().is_some())
+            .finish_non_exhaustive()
+    }
 }
 
 /// See the module's header.

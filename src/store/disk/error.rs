@@ -40,6 +40,8 @@ pub enum DiskError {
     NoRoom,
     /// The object was evicted or removed meanwhile.
     Gone,
+    /// Who had it written does not want it any more (see `Writer::publish_if`).
+    Unwanted,
     /// Bytes are missing that the object needs to be complete. The origin's, or the caller's.
     Incomplete,
     /// The bytes lie behind the object's end. The origin's, or the caller's.
@@ -73,6 +75,7 @@ impl std::fmt::Display for DiskError {
             Self::TooLong => f.write_str("the object's key, metadata or tags are too long"),
             Self::NoRoom => f.write_str("nothing can be evicted from the disk store"),
             Self::Gone => f.write_str("the object is gone"),
+            Self::Unwanted => f.write_str("the object is not wanted any more"),
             Self::Incomplete => f.write_str("bytes of the object are missing"),
             Self::BeyondEnd => f.write_str("bytes lie behind the object's end"),
             Self::BlockClaimed(block) => write!(f, "block {block} is being written"),

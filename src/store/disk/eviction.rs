@@ -3,12 +3,13 @@
 //! A hand goes from old to young and around again. An object that was used since the hand passed it loses that mark and stays; one
 //! that was not goes. Nothing moves when an object is used, so a use is one bit in a small table, and the order is the
 //! table of objects itself: no queue, no memory for objects at rest, and each step of the hand is paid for by a use or
-//! by room.
+//! by room. Uses of what memory holds are asked for when the hand comes by (see `residents`).
 
 use std::collections::HashMap;
 
 use super::error::DiskError;
 use super::naming::ObjectId;
+use super::residents::Residents;
 use super::tables::Batch;
 
 /// Evicts until `excess` bytes are free, or nothing is left that may go; objects being written stay. Returns how many
@@ -18,6 +19,7 @@ pub(super) fn evict(
     hand: &mut u64,
     excess: u64,
     writing: &HashMap<u64, u32>,
+    residents: Option<&dyn Residents>,
 ) -> Result<(u64, u64), DiskError> {
     let (mut count, mut bytes) = (0, 0);
     // Once around takes the marks away, the second time around takes the objects.
@@ -30,6 +32,12 @@ pub(super) fn evict(
         };
         *hand = id.saturating_add(1);
         if writing.contains_key(&id) || batch.forget_use(id)? {
+            continue;
+        }
+        if let Some(residents) = residents
+            && let Some(stored) = batch.read(ObjectId(id))?
+            && residents.take_use(&stored.label.key, ObjectId(id))
+        {
             continue;
         }
         if let Some(stored) = batch.remove(ObjectId(id))? {

@@ -86,6 +86,20 @@ impl Engine {
         Ok(found)
     }
 
+    pub(super) fn has_key(&self, key: &[u8]) -> Result<bool, DiskError> {
+        self.check()?;
+        if !self.pending.lock().of_key(key).is_empty() {
+            return Ok(true);
+        }
+        self.read(|transaction| {
+            let variants = transaction.open_table(VARIANTS).map_err(failed)?;
+            let from: (&[u8], &[u8]) = (key, &[]);
+            let first = variants.range(from..).map_err(failed)?.next();
+            let first = first.transpose().map_err(failed)?;
+            Ok(first.is_some_and(|(name, _)| name.value().0 == key))
+        })
+    }
+
     fn committed(&self, key: &[u8]) -> Result<Vec<Stored>, DiskError> {
         self.read(|transaction| {
             let variants = transaction.open_table(VARIANTS).map_err(failed)?;

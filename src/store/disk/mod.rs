@@ -18,6 +18,7 @@
 //! | `pending`, `commit`, `eviction`, `room` | publication, group commit, who goes, the cap |
 //! | `writer`, `progress`, `body_file` | bodies being written, and open data files |
 //! | `find`, `purge`, `materialise`, `sweep` | look-ups, removal in bulk, paths, files that belong to nobody |
+//! | `residents` | what memory holds of the objects |
 //! | `engine`, `health`, `counts`, `error` | the store while it works, and what it tells |
 //!
 //! Threads: every method may block, none may be called on a worker. One thread of its own commits.
@@ -42,6 +43,7 @@ mod pending;
 mod progress;
 mod purge;
 mod record;
+mod residents;
 mod room;
 mod sweep;
 mod tables;
@@ -64,8 +66,9 @@ pub use find::{Body, Record};
 pub use naming::{Extension, ObjectId};
 pub use purge::{Listed, Listing, Name, Selection};
 pub use record::{INLINE_MAX, KEY_MAX, Label, META_MAX, TAG_MAX, TAGS_MAX, is_record};
+pub use residents::Residents;
 pub use sweep::SweepReport;
-pub use writer::Writer;
+pub use writer::{MayPublish, Writer};
 
 use engine::{Engine, Lasting};
 use latch::Latch;
@@ -167,6 +170,11 @@ impl Disk {
         Ok((disk, report))
     }
 
+    /// Has `residents` asked for uses and told of what was taken out, from now on; only the first call counts.
+    pub fn set_residents(&self, residents: Arc<dyn Residents>) {
+        self.lasting.residents.get_or_init(|| residents);
+    }
+
     fn working(&self) -> Result<Arc<Engine>, DiskError> {
         self.engine.lock().clone().ok_or(DiskError::StoodDown)
     }
@@ -177,6 +185,14 @@ impl Disk {
     /// `StoodDown`, or `File` where the process ran out of descriptors.
     pub fn find(&self, key: &[u8]) -> Result<Vec<Record>, DiskError> {
         self.working()?.find(key)
+    }
+
+    /// Whether anything is stored under `key`.
+    ///
+    /// # Errors
+    /// `StoodDown`.
+    pub fn has_key(&self, key: &[u8]) -> Result<bool, DiskError> {
+        self.working()?.has_key(key)
     }
 
     /// Whether block `number` of an object is there and its bytes have their checksum: to be asked before a block's first use in
@@ -221,12 +237,19 @@ impl Disk {
         Ok(Writer::extend(engine, &entry.stored, file))
     }
 
-    /// Replaces an object's metadata. Seen at once, committed soon.
+    /// Replaces an object's metadata, and its tags where `tags` are given. Seen at once, committed soon. Nothing happens where
+    /// `may_update` says no, as with [`Writer::publish_if`].
     ///
     /// # Errors
-    /// `Gone`, `TooLong`, `StoodDown`.
-    pub fn update_meta(&self, id: ObjectId, meta: Box<[u8]>) -> Result<(), DiskError> {
-        self.working()?.update_meta(id, meta)
+    /// `Gone`, `Unwanted`, `TooLong`, `StoodDown`.
+    pub fn update(
+        &self,
+        id: ObjectId,
+        meta: Box<[u8]>,
+        tags: Option<Vec<Box<[u8]>>>,
+        may_update: Option<&MayPublish>,
+    ) -> Result<(), DiskError> {
+        self.working()?.update(id, meta, tags, may_update)
     }
 
     /// Removes an object for good. Returns whether it was there.
@@ -237,36 +260,28 @@ impl Disk {
         self.working()?.remove(id)
     }
 
-    /// Removes all variants of a key for good. Returns how many there were.
+    /// Removes the selected objects for good, and tells of each. Returns how many there were.
     ///
     /// # Errors
     /// `StoodDown`; part of them may be removed then.
-    pub fn remove_key(&self, key: &[u8]) -> Result<u64, DiskError> {
-        self.working()?.remove_all(&Selection::Key(key))
+    pub fn remove_all(
+        &self,
+        selection: &Selection<'_>,
+        told: impl FnMut(&Label),
+    ) -> Result<u64, DiskError> {
+        self.working()?.remove_all(selection, told)
     }
 
-    /// Removes all objects whose key begins with `prefix`, for good.
+    /// Tells of each of the selected objects. Returns how many there are.
     ///
     /// # Errors
-    /// As [`remove_key`](Self::remove_key).
-    pub fn remove_prefix(&self, prefix: &[u8]) -> Result<u64, DiskError> {
-        self.working()?.remove_all(&Selection::Prefix(prefix))
-    }
-
-    /// Removes all objects with a tag, for good.
-    ///
-    /// # Errors
-    /// As [`remove_key`](Self::remove_key).
-    pub fn remove_tag(&self, tag: &[u8]) -> Result<u64, DiskError> {
-        self.working()?.remove_all(&Selection::Tag(tag))
-    }
-
-    /// Removes everything.
-    ///
-    /// # Errors
-    /// As [`remove_key`](Self::remove_key).
-    pub fn clear(&self) -> Result<u64, DiskError> {
-        self.working()?.remove_all(&Selection::All)
+    /// `StoodDown`.
+    pub fn count(
+        &self,
+        selection: &Selection<'_>,
+        told: impl FnMut(&Label),
+    ) -> Result<u64, DiskError> {
+        self.working()?.count(selection, told)
     }
 
     /// Gives each selected object the metadata that `mark` makes of its label; `None` leaves it. Committed when it returns. Returns

@@ -8,7 +8,8 @@ use super::engine::Engine;
 use super::error::DiskError;
 use super::naming::ObjectId;
 use super::record::{Label, META_MAX, Stored};
-use super::tables::{Batch, OBJECTS, VARIANTS, failed};
+use super::tables::{Batch, OBJECTS, TAGS, VARIANTS, failed};
+use super::writer::MayPublish;
 
 /// Most objects of one transaction.
 const BATCH: usize = 1024;
@@ -143,10 +144,67 @@ impl Engine {
         Ok(count)
     }
 
-    pub(super) fn remove_all(&self, selection: &Selection<'_>) -> Result<u64, DiskError> {
-        let removed = self.walk(selection, |batch, id| Ok(batch.remove(id)?.is_some()))?;
+    pub(super) fn remove_all(
+        &self,
+        selection: &Selection<'_>,
+        mut told: impl FnMut(&Label),
+    ) -> Result<u64, DiskError> {
+        let removed = self.walk(selection, |batch, id| {
+            let removed = batch.remove(id)?;
+            Ok(removed.inspect(|stored| told(&stored.label)).is_some())
+        })?;
         add(&self.counts().removed, removed);
         Ok(removed)
+    }
+
+    pub(super) fn count(
+        &self,
+        selection: &Selection<'_>,
+        mut told: impl FnMut(&Label),
+    ) -> Result<u64, DiskError> {
+        // What is counted is what is committed.
+        self.flush()?;
+        self.read(|transaction| {
+            let objects = transaction.open_table(OBJECTS).map_err(failed)?;
+            let mut count = 0;
+            let mut note = |id: u64| -> Result<(), DiskError> {
+                if let Some(value) = objects.get(id).map_err(failed)?
+                    && let Some(stored) = Stored::decode(ObjectId(id), value.value())
+                {
+                    count += 1;
+                    told(&stored.label);
+                }
+                Ok(())
+            };
+            let start = match selection {
+                Selection::Tag(tag) => {
+                    let tags = transaction.open_table(TAGS).map_err(failed)?;
+                    let range = tags.range((*tag, 0)..=(*tag, u64::MAX));
+                    for entry in range.map_err(failed)? {
+                        note(entry.map_err(failed)?.0.value().1)?;
+                    }
+                    return Ok(count);
+                }
+                Selection::Key(key) | Selection::Prefix(key) => *key,
+                Selection::All => &[],
+            };
+            let variants = transaction.open_table(VARIANTS).map_err(failed)?;
+            let from: (&[u8], &[u8]) = (start, &[]);
+            for entry in variants.range(from..).map_err(failed)? {
+                let (name, id) = entry.map_err(failed)?;
+                let key = name.value().0;
+                let is_in = match selection {
+                    Selection::Key(wanted) => key == *wanted,
+                    Selection::Prefix(prefix) => key.starts_with(prefix),
+                    Selection::Tag(_) | Selection::All => true,
+                };
+                if !is_in {
+                    break;
+                }
+                note(id.value())?;
+            }
+            Ok(count)
+        })
     }
 
     pub(super) fn remove(&self, id: ObjectId) -> Result<bool, DiskError> {
@@ -190,13 +248,22 @@ impl Engine {
         Ok(count)
     }
 
-    pub(super) fn update_meta(&self, id: ObjectId, meta: Box<[u8]>) -> Result<(), DiskError> {
-        if meta.len() > META_MAX {
-            return Err(DiskError::TooLong);
-        }
+    pub(super) fn update(
+        &self,
+        id: ObjectId,
+        meta: Box<[u8]>,
+        tags: Option<Vec<Box<[u8]>>>,
+        may_update: Option<&MayPublish>,
+    ) -> Result<(), DiskError> {
         self.edit(id, 0, |stored, _| {
+            if may_update.is_some_and(|may| !may()) {
+                return Err(DiskError::Unwanted);
+            }
             stored.label.meta = meta;
-            Ok(())
+            if let Some(tags) = tags {
+                stored.label.tags = tags;
+            }
+            stored.label.check()
         })
     }
 

@@ -45,9 +45,10 @@ pub(super) fn failed(error: impl Into<redb::Error>) -> DiskError {
 }
 
 /// What a transaction took out: its room and its file are free once it is committed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Freed {
     pub(super) id: ObjectId,
+    pub(super) key: Box<[u8]>,
     pub(super) cost: u64,
     pub(super) file: Option<FileName>,
 }
@@ -198,7 +199,13 @@ impl<'t> Batch<'t> {
             StoredBody::Inline(_) => None,
             StoredBody::File(_) => Some(FileName::of(id, self.seed, stored.extension)),
         };
-        self.freed.push(Freed { id, cost, file });
+        let key = stored.label.key.clone();
+        self.freed.push(Freed {
+            id,
+            key,
+            cost,
+            file,
+        });
         Ok(Some(stored))
     }
 

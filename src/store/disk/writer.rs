@@ -31,8 +31,11 @@ enum Body {
     File(Arc<BodyFile>),
 }
 
+/// Asked before an object is published for the first time: whether nothing has happened since it was begun that means it, such as
+/// a purge. It takes no time, and never calls the store.
+pub type MayPublish = Arc<dyn Fn() -> bool + Send + Sync>;
+
 /// See the module's header. Dropping a writer aborts what it did not publish.
-#[derive(Debug)]
 pub struct Writer {
     engine: Arc<Engine>,
     id: ObjectId,
@@ -51,6 +54,18 @@ pub struct Writer {
     charged: u64,
     is_published: bool,
     is_done: bool,
+    may_publish: Option<MayPublish>,
+}
+
+impl std::fmt::Debug for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer")
+            .field("id", &self.id)
+            .field("size", &self.size)
+            .field("body", &self.body)
+            .field("is_published", &self.is_published)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Writer {
@@ -79,6 +94,7 @@ impl Writer {
             charged: 0,
             is_published: false,
             is_done: false,
+            may_publish: None,
         };
         writer.enter();
         if let Some(size) = size {
@@ -109,6 +125,7 @@ impl Writer {
             charged: 0,
             is_published: true,
             is_done: false,
+            may_publish: None,
         };
         writer.enter();
         writer
@@ -116,6 +133,11 @@ impl Writer {
 
     fn enter(&self) {
         *self.engine.writing.lock().entry(self.id.0).or_default() += 1;
+    }
+
+    /// Has `may_publish` asked before the object is published.
+    pub fn publish_if(&mut self, may_publish: MayPublish) {
+        self.may_publish = Some(may_publish);
     }
 
     /// The object's number.
@@ -377,7 +399,7 @@ impl Writer {
     /// Publishes the object as far as its blocks are whole. Those that become whole later are added as they do.
     ///
     /// # Errors
-    /// `Incomplete` where the size is not known; `File`, `NoRoom`, `StoodDown`.
+    /// `Incomplete` where the size is not known; `File`, `NoRoom`, `StoodDown`, `Unwanted`.
     pub fn publish_partial(&mut self) -> Result<(), DiskError> {
         if self.is_published {
             return Ok(());
@@ -397,13 +419,24 @@ impl Writer {
         let stored = self.stored(StoredBody::File(self.known.clone()), is_complete);
         self.is_published = true;
         let credit = self.credit();
-        self.engine.publish(
+        let published = self.engine.publish(
             Publication {
                 stored,
                 file: Some(file),
             },
             credit,
-        )
+            self.may_publish.as_ref(),
+        );
+        self.note(published, credit)
+    }
+
+    /// Where an object may not be published it is as it was before: dropping the writer gives everything back.
+    fn note(&mut self, published: Result<(), DiskError>, credit: u64) -> Result<(), DiskError> {
+        if matches!(published, Err(DiskError::Unwanted)) {
+            self.is_published = false;
+            self.charged += credit;
+        }
+        published
     }
 
     fn stored(&self, body: StoredBody, is_complete: bool) -> Stored {
@@ -462,7 +495,8 @@ impl Writer {
     /// Publishes the whole object. A size that was not known is what was written.
     ///
     /// # Errors
-    /// `Incomplete` where bytes are missing: what was not published is given up; `File`, `NoRoom`, `StoodDown`, `Gone`.
+    /// `Incomplete` where bytes are missing: what was not published is given up; `File`, `NoRoom`, `StoodDown`, `Gone`,
+    /// `Unwanted`.
     pub fn complete(mut self) -> Result<ObjectId, DiskError> {
         let end = self.end();
         if self.size.is_none() {
@@ -506,8 +540,11 @@ impl Writer {
         let stored = self.stored(StoredBody::Inline(body), true);
         let credit = std::mem::take(&mut self.charged);
         self.is_published = true;
-        self.engine
-            .publish(Publication { stored, file: None }, credit)
+        let publication = Publication { stored, file: None };
+        let published = self
+            .engine
+            .publish(publication, credit, self.may_publish.as_ref());
+        self.note(published, credit)
     }
 
     /// Gives up what was not published.

@@ -92,13 +92,13 @@ fn run(seed: u64) -> History {
         history.changes.push((rig.log_length(), key));
         match dice.roll(12) {
             0 => {
-                disk.remove_key(format!("key{key}").as_bytes()).unwrap();
+                remove(&disk, &Selection::Key(format!("key{key}").as_bytes())).unwrap();
             }
             1 => {
                 for record in disk.find(format!("key{key}").as_bytes()).unwrap() {
                     let mut meta = record.label.meta.to_vec();
                     meta.push(b'+');
-                    disk.update_meta(record.id, meta.into()).unwrap();
+                    disk.update(record.id, meta.into(), None, None).unwrap();
                     disk.touch(record.id);
                 }
             }

@@ -27,10 +27,11 @@ fn assert_down(disk: &Disk, why: Why) {
     assert!(is_down(disk.add_blocks(ObjectId(1)).unwrap_err()));
     assert!(is_down(disk.verify_block(ObjectId(1), 0).unwrap_err()));
     assert!(is_down(
-        disk.update_meta(ObjectId(1), Box::default()).unwrap_err()
+        disk.update(ObjectId(1), Box::default(), None, None)
+            .unwrap_err()
     ));
     assert!(is_down(disk.remove(ObjectId(1)).unwrap_err()));
-    assert!(is_down(disk.remove_key(b"kept").unwrap_err()));
+    assert!(is_down(remove(disk, &Selection::Key(b"kept")).unwrap_err()));
     assert!(is_down(disk.mark(&Selection::All, |_| None).unwrap_err()));
     assert!(is_down(disk.list(b"", None, 1, &mut |_| true).unwrap_err()));
     assert!(is_down(disk.materialise(ObjectId(1)).unwrap_err()));

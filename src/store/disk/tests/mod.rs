@@ -163,3 +163,8 @@ fn read(disk: &Disk, record: &Record) -> Option<Vec<u8>> {
 fn body_of(disk: &Disk, key: &str) -> Option<Vec<u8>> {
     find(disk, key).and_then(|record| read(disk, &record))
 }
+
+/// Removes what is selected; how much that was.
+fn remove(disk: &Disk, selection: &Selection<'_>) -> Result<u64, DiskError> {
+    disk.remove_all(selection, |_| {})
+}

@@ -171,7 +171,7 @@ fn variants_of_a_key_are_found_together() {
     let found = fixture.disk().find(b"key").unwrap();
     let variants: Vec<&[u8]> = found.iter().map(|record| &*record.label.variant).collect();
     assert_eq!(variants, [&b""[..], b"br", b"gzip"]);
-    assert_eq!(fixture.disk().remove_key(b"key").unwrap(), 3);
+    assert_eq!(remove(fixture.disk(), &Selection::Key(b"key")).unwrap(), 3);
     assert!(fixture.disk().find(b"key").unwrap().is_empty());
     assert!(find(fixture.disk(), "key2").is_some());
 }
@@ -183,19 +183,21 @@ fn metadata_is_updated_before_and_after_a_commit() {
     let meta = |fixture: &Fixture| find(fixture.disk(), "key").unwrap().label.meta;
     fixture
         .disk()
-        .update_meta(id, Box::from(&b"second"[..]))
+        .update(id, Box::from(&b"second"[..]), None, None)
         .unwrap();
     assert_eq!(&*meta(&fixture), b"second");
     fixture.disk().flush().unwrap();
     fixture
         .disk()
-        .update_meta(id, Box::from(&b"third, and longer"[..]))
+        .update(id, Box::from(&b"third, and longer"[..]), None, None)
         .unwrap();
     assert_eq!(&*meta(&fixture), b"third, and longer");
     fixture.reopen();
     assert_eq!(&*meta(&fixture), b"third, and longer");
     assert_eq!(body_of(fixture.disk(), "key").unwrap(), b"body");
-    let gone = fixture.disk().update_meta(ObjectId(1), Box::default());
+    let gone = fixture
+        .disk()
+        .update(ObjectId(1), Box::default(), None, None);
     assert!(matches!(gone, Err(DiskError::Gone)));
 }
 
@@ -211,7 +213,7 @@ fn sums_are_those_of_the_records_whatever_happened() {
                 &bytes(number, (number * 1700) as usize),
             );
             if number % 3 == 0 {
-                disk.update_meta(id, vec![1; (number * 10) as usize].into())
+                disk.update(id, vec![1; (number * 10) as usize].into(), None, None)
                     .unwrap();
             }
             if number % 7 == round {
@@ -232,7 +234,7 @@ fn sums_are_those_of_the_records_whatever_happened() {
     );
     assert_eq!(fixture.reopen().bytes, sum);
     assert_eq!(
-        fixture.disk().clear().unwrap(),
+        remove(fixture.disk(), &Selection::All).unwrap(),
         listing.objects.len() as u64
     );
     assert_eq!(fixture.disk().stats().bytes, 0);

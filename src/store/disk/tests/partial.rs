@@ -164,7 +164,7 @@ fn removed_object_takes_no_more_blocks() {
     let body = bytes(5, BLOCK * 3);
     let mut writer = begin(disk, body.len());
     writer.publish_partial().unwrap();
-    disk.remove_key(b"key").unwrap();
+    remove(disk, &Selection::Key(b"key")).unwrap();
     assert!(matches!(
         writer.write_at(0, &body[..BLOCK]),
         Err(DiskError::Gone)
@@ -192,4 +192,22 @@ fn object_without_a_size_is_not_published_in_part() {
     writer.write_at(0, b"abc").unwrap();
     writer.complete().unwrap();
     assert_eq!(body_of(fixture.disk(), "key").unwrap(), b"abc");
+}
+
+#[test]
+fn object_that_was_published_and_committed_before_its_first_byte_takes_blocks() {
+    let fixture = Fixture::new(CAP);
+    let disk = fixture.disk();
+    let mut writer = disk
+        .begin(label("key"), Some(300_000), Extension::default())
+        .unwrap();
+    writer.file().unwrap();
+    writer.publish_partial().unwrap();
+    disk.flush().unwrap();
+    let content = bytes(1, 300_000);
+    for (at, piece) in content.chunks(10_000).enumerate() {
+        writer.write_at(at as u64 * 10_000, piece).unwrap();
+        disk.flush().unwrap();
+    }
+    assert!(disk.find(b"key").unwrap()[0].is_complete);
 }

@@ -29,20 +29,32 @@ fn selection_is_removed_whole_and_nothing_else() {
         }
     };
     fill(fixture.disk());
-    assert_eq!(fixture.disk().remove_tag(b"third").unwrap(), 1000);
-    assert_eq!(fixture.disk().remove_tag(b"third").unwrap(), 0);
+    assert_eq!(
+        remove(fixture.disk(), &Selection::Tag(b"third")).unwrap(),
+        1000
+    );
+    assert_eq!(
+        remove(fixture.disk(), &Selection::Tag(b"third")).unwrap(),
+        0
+    );
     assert!(find(fixture.disk(), "0/0").is_none());
     assert!(find(fixture.disk(), "1/1").is_some());
     fixture.reopen();
     assert!(find(fixture.disk(), "0/0").is_none());
-    assert_eq!(fixture.disk().remove_prefix(b"0/").unwrap(), 1000);
-    assert_eq!(fixture.disk().remove_prefix(b"2/").unwrap(), 0);
+    assert_eq!(
+        remove(fixture.disk(), &Selection::Prefix(b"0/")).unwrap(),
+        1000
+    );
+    assert_eq!(
+        remove(fixture.disk(), &Selection::Prefix(b"2/")).unwrap(),
+        0
+    );
     assert_eq!(fixture.disk().stats().objects, 1000);
     assert!(find(fixture.disk(), "1/1").is_some());
-    assert_eq!(fixture.disk().remove_tag(b"x").unwrap(), 1000);
+    assert_eq!(remove(fixture.disk(), &Selection::Tag(b"x")).unwrap(), 1000);
     assert_eq!(fixture.disk().stats().bytes, 0);
     fill(fixture.disk());
-    assert_eq!(fixture.disk().clear().unwrap(), 3000);
+    assert_eq!(remove(fixture.disk(), &Selection::All).unwrap(), 3000);
     assert_eq!(fixture.reopen(), OpenReport::default());
     assert_eq!(fixture.disk().stats().removed, 0);
 }
@@ -57,7 +69,7 @@ fn removal_is_there_after_a_crash() {
     disk.flush().unwrap();
     assert!(disk.remove(id).unwrap());
     assert!(!disk.remove(id).unwrap());
-    assert_eq!(disk.remove_key(b"two").unwrap(), 1);
+    assert_eq!(remove(disk, &Selection::Key(b"two")).unwrap(), 1);
     // A copy of the folder as it is now: what a process that is killed leaves.
     let copy = tempfile::tempdir().unwrap();
     std::fs::create_dir(copy.path().join("objects")).unwrap();
@@ -128,7 +140,7 @@ fn removal_and_publication_at_once_leave_true_sums() {
                         tagged(&format!("key{}", number % 50), &["t"]),
                         &bytes(writer, size),
                     );
-                    match disk.update_meta(id, vec![7; 100].into()) {
+                    match disk.update(id, vec![7; 100].into(), None, None) {
                         Ok(()) | Err(DiskError::Gone) => {}
                         Err(error) => panic!("{error}"),
                     }
@@ -136,8 +148,8 @@ fn removal_and_publication_at_once_leave_true_sums() {
             });
         }
         for _ in 0..20 {
-            disk.remove_tag(b"t").unwrap();
-            disk.remove_prefix(b"key1").unwrap();
+            remove(disk, &Selection::Tag(b"t")).unwrap();
+            remove(disk, &Selection::Prefix(b"key1")).unwrap();
         }
     });
     disk.flush().unwrap();
@@ -145,7 +157,7 @@ fn removal_and_publication_at_once_leave_true_sums() {
     let sum: u64 = listing.objects.iter().map(|object| object.cost).sum();
     assert_eq!(disk.stats().bytes, sum);
     assert_eq!(disk.stats().objects, listing.objects.len() as u64);
-    disk.clear().unwrap();
+    remove(disk, &Selection::All).unwrap();
     assert_eq!((disk.stats().bytes, disk.stats().objects), (0, 0));
     assert!(fixture.data_files().is_empty());
 }

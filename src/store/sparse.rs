@@ -1,0 +1,215 @@
+//! The end of a body that brings its bytes in any order, as readers ask for them.
+//!
+//! It does not keep the body alive: when the last reader and the index have let go of it, [`asked`](SparseWriter::asked) ends.
+
+use std::future::poll_fn;
+use std::io;
+use std::sync::{Arc, Weak};
+
+use super::body::{Body, BodyState};
+use super::body_file::BodyFile;
+use super::budget::Charge;
+use super::demand::Demand;
+use super::ranges::RangeSet;
+use crate::units::Waiter;
+
+/// See the module's header.
+#[derive(Clone, Debug)]
+pub struct SparseWriter {
+    body: Weak<Body>,
+    demand: Arc<Demand>,
+}
+
+impl SparseWriter {
+    pub(super) fn new(body: &Arc<Body>, demand: Arc<Demand>) -> Self {
+        Self {
+            body: Arc::downgrade(body),
+            demand,
+        }
+    }
+
+    /// What readers have begun to wait for, as stretches from a first byte to before an end; `None` when the body is gone.
+    pub async fn asked(&self) -> Option<Vec<(u64, u64)>> {
+        poll_fn(|context| self.demand.poll(context)).await
+    }
+
+    /// The body, as long as anybody has it.
+    #[must_use]
+    pub fn body(&self) -> Option<Arc<Body>> {
+        self.body.upgrade()
+    }
+
+    /// How it stands; a body that is gone has failed.
+    #[must_use]
+    pub fn state(&self) -> BodyState {
+        self.body().map_or(BodyState::Failed, |body| body.state())
+    }
+
+    /// The parts of the bytes from `first` to before `end` that are not there.
+    #[must_use]
+    pub fn gaps(&self, first: u64, end: u64) -> Vec<(u64, u64)> {
+        let present = self.body().map(|body| body.present());
+        present.unwrap_or_default().gaps(first, end)
+    }
+
+    /// Writes bytes to the body's own file and lets readers see them.
+    ///
+    /// # Errors
+    /// Those of pwrite(2). Readers see none of the bytes then.
+    pub fn write(&self, first: u64, bytes: &[u8]) -> io::Result<()> {
+        let Some(body) = self.body() else {
+            return Ok(());
+        };
+        match body.spare_or_file() {
+            Some(file) => file.write(bytes, first)?,
+            None => return Err(io::ErrorKind::StorageFull.into()),
+        }
+        body.add(first, first + bytes.len() as u64);
+        Ok(())
+    }
+
+    /// Lets readers see the bytes from `first` to before `end`, which somebody else has written to the file.
+    pub fn wrote(&self, first: u64, end: u64) {
+        if let Some(body) = self.body() {
+            body.add(first, end);
+        }
+    }
+
+    /// Has all further bytes written to anonymous memory: the file takes no more.
+    ///
+    /// # Errors
+    /// Those of memfd_create(2).
+    pub fn turn_to_memory(&self) -> io::Result<()> {
+        match self.body() {
+            Some(body) => body.set_spare(BodyFile::memory()?),
+            None => Ok(()),
+        }
+    }
+
+    /// Notes that the body holds `amount` of a budget until it is complete.
+    pub fn charge(&self, charge: Charge, amount: u64) {
+        if let Some(body) = self.body() {
+            body.charge(charge, amount);
+        }
+    }
+
+    /// How much the body holds of the budget.
+    #[must_use]
+    pub fn charged(&self) -> u64 {
+        self.body().map_or(0, |body| body.charged())
+    }
+
+    /// Who waits for bytes or for the end; each is given once.
+    #[must_use]
+    pub fn wakers(&self) -> Vec<Waiter> {
+        self.body().map_or_else(Vec::new, |body| body.wakers())
+    }
+
+    /// No more bytes come; what is there stays readable.
+    pub fn fail(&self) {
+        if let Some(body) = self.body() {
+            body.fail();
+        }
+    }
+}
+
+impl Body {
+    /// A body of `size` bytes in `file`, of which those of `present` are there, and the end that brings the others.
+    #[must_use]
+    pub fn sparse(file: BodyFile, size: u64, present: RangeSet) -> (Arc<Self>, SparseWriter) {
+        let demand = Arc::<Demand>::default();
+        let body = Arc::new(Self::in_file(file, size, present, Arc::clone(&demand)));
+        let writer = SparseWriter::new(&body, demand);
+        (body, writer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd as _;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+    use crate::units::{Ticket, WorkerId};
+
+    const WAITER: Waiter = Waiter {
+        worker: WorkerId(0),
+        ticket: Ticket(7),
+    };
+
+    fn sparse(size: u64, present: &[(u64, u64)]) -> (Arc<Body>, SparseWriter) {
+        let mut set = RangeSet::default();
+        for (first, end) in present {
+            set.add(*first, *end);
+        }
+        Body::sparse(BodyFile::memory().unwrap(), size, set)
+    }
+
+    fn read(body: &Body, first: u64) -> Vec<u8> {
+        let (file, run) = body.file_from(first).unwrap();
+        let mut bytes = vec![0; run.min(body.run_from(first)) as usize];
+        let count = rustix::io::pread(file.as_fd(), &mut bytes[..], first).unwrap();
+        bytes.truncate(count);
+        bytes
+    }
+
+    fn asked(writer: &SparseWriter) -> Poll<Option<Vec<(u64, u64)>>> {
+        writer.demand.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn who_waits_for_a_gap_asks_for_it_and_is_woken_when_it_is_there() {
+        let (body, writer) = sparse(10, &[(0, 2)]);
+        assert!(!body.subscribe(WAITER, 1, 10));
+        assert!(body.subscribe(WAITER, 4, 9));
+        assert_eq!(asked(&writer), Poll::Ready(Some(vec![(4, 9)])));
+        assert_eq!(writer.gaps(0, 10), [(2, 10)]);
+        writer.write(4, b"efghi").unwrap();
+        assert_eq!(writer.wakers(), [WAITER]);
+        assert_eq!((body.run_from(4), body.run_from(2)), (5, 0));
+        assert_eq!(read(&body, 5), b"fghi");
+        assert_eq!(writer.gaps(0, 10), [(2, 4), (9, 10)]);
+        writer.wrote(2, 4);
+        assert_eq!(body.state(), BodyState::Open);
+        writer.write(9, b"j").unwrap();
+        assert_eq!(body.state(), BodyState::Complete);
+        assert_eq!(body.run_from(0), 10);
+    }
+
+    #[test]
+    fn a_body_that_nobody_has_ends_the_demand() {
+        let (body, writer) = sparse(10, &[]);
+        assert!(asked(&writer).is_pending());
+        drop(body);
+        assert_eq!(asked(&writer), Poll::Ready(None));
+        assert_eq!(writer.state(), BodyState::Failed);
+        writer.write(0, b"x").unwrap();
+    }
+
+    #[test]
+    fn what_fails_keeps_what_is_there() {
+        let (body, writer) = sparse(10, &[(3, 5)]);
+        assert!(body.subscribe(WAITER, 0, 10));
+        writer.fail();
+        assert_eq!(writer.wakers(), [WAITER]);
+        assert!(!body.subscribe(WAITER, 0, 10));
+        assert_eq!((body.state(), body.run_from(3)), (BodyState::Failed, 2));
+    }
+
+    #[test]
+    fn a_file_that_takes_no_more_is_gone_on_from_in_memory() {
+        let (body, writer) = sparse(10, &[]);
+        writer.write(0, b"abc").unwrap();
+        writer.turn_to_memory().unwrap();
+        writer.write(3, b"def").unwrap();
+        writer.write(8, b"ij").unwrap();
+        assert_eq!(body.run_from(0), 6);
+        assert_eq!(read(&body, 0), b"abc");
+        assert_eq!(read(&body, 3), b"def");
+        assert_eq!(read(&body, 9), b"j");
+        writer.write(6, b"gh").unwrap();
+        assert_eq!(body.state(), BodyState::Complete);
+        assert_eq!(read(&body, 6), b"ghij");
+        assert!(!body.is_kept_in_its_file());
+    }
+}
