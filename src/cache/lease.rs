@@ -37,6 +37,8 @@ pub enum Lease {
     Local(LocalLease),
     /// Of an origin's response.
     Response(Arc<Response>),
+    /// Of a body that outlives the head that it was asked with: who fills it sees by these leases whether anybody reads it.
+    Body(Arc<Object>),
 }
 
 impl Lease {
@@ -46,6 +48,16 @@ impl Lease {
         match self {
             Self::Local(lease) => lease.object(),
             Self::Response(response) => &response.object,
+            Self::Body(object) => object,
+        }
+    }
+
+    /// A lease on the body of an origin's response.
+    #[must_use]
+    pub fn of(response: &Arc<Response>) -> Self {
+        match response.object.growing() {
+            Some(_) => Self::Body(Arc::clone(&response.object)),
+            None => Self::Response(Arc::clone(response)),
         }
     }
 }

@@ -96,6 +96,8 @@ pub struct Upload {
 pub struct Fetched {
     /// The response; its body may still be on its way.
     pub response: Arc<Response>,
+    /// Its body, where it is on its way: who brings it sees by this that it will be read.
+    pub reads: Option<Arc<Object>>,
     /// Its age in seconds where it was not generated for this request.
     pub age: Option<u64>,
     /// What Cache-Status says.

@@ -19,7 +19,7 @@ use crate::policy::request::Asked;
 use crate::policy::reuse::{self, Reuse, Why};
 use crate::policy::rule::Rule;
 use crate::policy::selection::{self, Part};
-use crate::policy::settings::CacheRule;
+use crate::policy::settings::{CacheRule, Tier};
 use crate::policy::{validation, vary};
 use crate::units::SiteId;
 
@@ -133,7 +133,7 @@ fn look_up(wanted: &Wanted<'_, '_>, responses: &Responses, key: &[u8]) -> Found 
         found.iter().nth(place).cloned()
     });
     let Some(response) = chosen else {
-        if asked.directives.only_if_cached {
+        if asked.directives.only_if_cached && !wanted.rule.tiers.contains(&Tier::Disk) {
             return Found::Answer(Answer::Respond(Reply::GatewayTimeout, Rule::OnlyIfCached));
         }
         return Found::Forward(match found {
@@ -158,6 +158,7 @@ fn look_up(wanted: &Wanted<'_, '_>, responses: &Responses, key: &[u8]) -> Found 
         age: verdict.age(),
         status: CacheStatus::hit(ttl, rule.detail()),
         response,
+        reads: None,
         rule,
     };
     match part(wanted.head, fetched, wanted.now) {
@@ -198,6 +199,7 @@ const fn forward(why: Why) -> Forward {
 pub(super) fn part(head: &RequestHead<'_>, fetched: Fetched, now: Moment) -> Answer {
     let Fetched {
         response,
+        reads,
         age,
         status,
         rule,
@@ -210,6 +212,7 @@ pub(super) fn part(head: &RequestHead<'_>, fetched: Fetched, now: Moment) -> Ans
         }
         part => Answer::Send(Sending {
             response,
+            reads,
             part,
             age,
             status,

@@ -33,6 +33,72 @@ pub fn content_type_of(path: &[u8]) -> &'static str {
     guess.map_or(UNKNOWN, with_charset)
 }
 
+/// The extension, in lower case and without its dot, by which other programs know what a representation is: that of the
+/// URL's path where it is one of a known format, else that of its Content-Type; empty where neither tells.
+#[must_use]
+pub fn extension_of(path: &[u8], content_type: Option<&[u8]>) -> String {
+    let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or(path);
+    let of_name = match name.iter().rposition(|byte| *byte == b'.') {
+        None | Some(0) => None,
+        Some(dot) => name.get(dot + 1..),
+    };
+    let known = of_name.map(<[u8]>::to_ascii_lowercase).filter(|lower| {
+        lower.len() <= FILE_EXTENSION_MAX
+            && (media_type(lower).is_some() || other_type(lower).is_some())
+    });
+    if let Some(known) = known.and_then(|known| String::from_utf8(known).ok()) {
+        return known;
+    }
+    let essence = content_type.unwrap_or_default();
+    let end = memchr::memchr(b';', essence).unwrap_or(essence.len());
+    let essence = essence.get(..end).unwrap_or_default().trim_ascii();
+    let essence = String::from_utf8_lossy(essence).to_ascii_lowercase();
+    let fits = |extension: &&&str| {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        extension.len() <= FILE_EXTENSION_MAX && extension.bytes().all(plain)
+    };
+    preferred_extension(&essence)
+        .or_else(|| {
+            let all = mime_guess::get_mime_extensions_str(&essence)?;
+            all.iter().find(fits).copied()
+        })
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// The longest extension that a file is given.
+const FILE_EXTENSION_MAX: usize = 8;
+
+/// The extension that players know best, where a type has several or goes by other names.
+fn preferred_extension(essence: &str) -> Option<&'static str> {
+    Some(match essence {
+        "audio/wav" | "audio/x-wav" | "audio/wave" | "audio/vnd.wave" => "wav",
+        "audio/basic" => "au",
+        "audio/x-gsm" | "audio/gsm" => "gsm",
+        "audio/x-sln" => "sln",
+        "audio/ogg" | "application/ogg" => "ogg",
+        "audio/opus" => "opus",
+        "audio/mpeg" | "audio/mp3" | "audio/x-mp3" => "mp3",
+        "audio/mp4" | "audio/x-m4a" | "audio/m4a" => "m4a",
+        "audio/aac" | "audio/x-aac" => "aac",
+        "audio/flac" | "audio/x-flac" => "flac",
+        "audio/aiff" | "audio/x-aiff" => "aiff",
+        "application/vnd.apple.mpegurl" | "application/x-mpegurl" => "m3u8",
+        "application/dash+xml" => "mpd",
+        "video/mp2t" => "ts",
+        "video/mp4" => "mp4",
+        "video/quicktime" => "mov",
+        "video/mpeg" => "mpg",
+        "image/jpeg" => "jpg",
+        "image/tiff" => "tif",
+        "text/html" => "html",
+        "text/plain" => "txt",
+        "text/javascript" | "application/javascript" => "js",
+        "application/octet-stream" => "",
+        _ => return None,
+    })
+}
+
 /// Audio, video and what belongs to them. `extension` is in lower case.
 fn media_type(extension: &[u8]) -> Option<&'static str> {
     Some(match extension {

@@ -173,6 +173,62 @@ pub fn plan(value: &[u8], size: u64) -> RangePlan {
     }
 }
 
+/// A range by itself, held against no size yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AskedRange {
+    /// From this byte to the end.
+    From(u64),
+    /// From the first byte to the last, both included.
+    Between(u64, u64),
+    /// So many bytes at the end.
+    Suffix(u64),
+}
+
+impl AskedRange {
+    /// Reads a Range field that asks for one range of bytes; `None` for anything else.
+    #[must_use]
+    pub fn parse(value: &[u8]) -> Option<Self> {
+        let mut specs = elements(byte_range_set(value)?);
+        let (Some(spec), None) = (specs.next(), specs.next()) else {
+            return None;
+        };
+        let dash = memchr::memchr(b'-', spec)?;
+        let (first_pos, last_pos) = (spec.get(..dash)?, spec.get(dash + 1..)?);
+        let (first, last) = (read_digits(first_pos)?, read_digits(last_pos)?);
+        match (first_pos, last_pos) {
+            ([], []) => None,
+            ([], _) => (last > 0).then_some(Self::Suffix(last)),
+            (_, []) => Some(Self::From(first)),
+            _ => (first <= last).then_some(Self::Between(first, last)),
+        }
+    }
+
+    /// The Range field that asks for the whole blocks of `block` bytes that hold it; `None` where that is everything. A suffix
+    /// stays as it is: where it begins is not known.
+    #[must_use]
+    pub fn in_blocks(self, block: u64) -> Option<String> {
+        let start_of = |byte: u64| byte - byte % block.max(1);
+        match self {
+            Self::From(first) if start_of(first) == 0 => None,
+            Self::From(first) => Some(format!("bytes={}-", start_of(first))),
+            Self::Between(first, last) => {
+                let end = start_of(last).saturating_add(block);
+                Some(format!("bytes={}-{}", start_of(first), end - 1))
+            }
+            Self::Suffix(count) => Some(format!("bytes=-{count}")),
+        }
+    }
+
+    /// The first byte, where it is known.
+    #[must_use]
+    pub const fn first(self) -> u64 {
+        match self {
+            Self::From(first) | Self::Between(first, _) => first,
+            Self::Suffix(_) => 0,
+        }
+    }
+}
+
 /// Plans a set of ranges. An empty set is malformed: the grammar asks for one at least (RFC 9110 s14.1.1).
 fn plan_set<'a>(specs: impl Iterator<Item = &'a [u8]>, size: u64) -> RangePlan {
     let mut satisfiable = RangeList::EMPTY;

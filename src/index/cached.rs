@@ -161,6 +161,20 @@ impl<T: Cached> CachedIndex<T> {
         ledger.insert(&self.buckets, value, now)
     }
 
+    /// Whether a purge since `began` may have meant a value of this key, with these tags: then
+    /// [`insert_since`](Self::insert_since) would refuse it, and no other tier may publish it either.
+    #[must_use]
+    pub fn is_purged_since<'v>(
+        &self,
+        key: &[u8],
+        tags: impl Iterator<Item = &'v [u8]>,
+        began: Epoch,
+    ) -> bool {
+        self.writer
+            .lock()
+            .is_purged(&self.buckets, key, tags, began)
+    }
+
     /// Puts `new`, of the same key and variant, in the place of `old`: only if that very value is still there. It becomes
     /// the most recent of its key and inherits the uses. A purge meanwhile has removed or marked `old`, so it wins.
     pub fn replace(&self, old: &Arc<T>, new: &Arc<T>) -> Inserted<T> {

@@ -5,6 +5,7 @@ pub mod cached;
 pub mod entry;
 pub mod eviction;
 pub mod pins;
+pub mod record;
 pub mod response;
 pub mod responses;
 pub mod sites;

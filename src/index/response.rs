@@ -10,6 +10,7 @@ use crate::http::fields::{FieldLines, Fields};
 use crate::http::message;
 use crate::policy::settings::CacheRule;
 use crate::policy::stored::Stored;
+use crate::store::body::BodyState;
 use crate::store::{Object, SIZE_UNKNOWN};
 use crate::units::UnixSeconds;
 
@@ -160,6 +161,19 @@ impl Response {
     /// The refresh has come to nothing: somebody else may try.
     pub fn end_refresh(&self) {
         self.is_refreshing.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether all of the body is stored, or can be brought under its strong validator (RFC 9111 s3.4), so that a validation of
+    /// the response is one of the whole.
+    #[must_use]
+    pub fn has_whole_body(&self) -> bool {
+        let is_brought = || {
+            let body = self.object.growing();
+            let is_open =
+                body.is_some_and(|body| body.is_sparse() && body.state() == BodyState::Open);
+            is_open && self.stored.is_strong()
+        };
+        self.object.is_complete() || is_brought()
     }
 
     /// The body's size in bytes, where it was known when the response was made.

@@ -67,7 +67,7 @@ fn invalidate(responses: &Responses, matcher: &Matcher<'_>) -> u64 {
 /// can't be validated, so it has to go.
 #[must_use]
 pub fn marked_stale(response: &Response) -> Option<Arc<Response>> {
-    if !response.object.is_complete() {
+    if !response.has_whole_body() {
         return None;
     }
     let mut stored = response.stored.clone();

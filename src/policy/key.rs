@@ -104,6 +104,19 @@ pub fn append_origin(out: &mut Vec<u8>, scheme: Scheme, authority: &[u8]) {
     }
 }
 
+/// The path of the URL that a key was made from; empty where it is none.
+#[must_use]
+pub fn path_of(key: &[u8]) -> &[u8] {
+    let Some(scheme_end) = memchr::memmem::find(key, b"://") else {
+        return &[];
+    };
+    let rest = key.get(scheme_end + 3..).unwrap_or_default();
+    let start = memchr::memchr(b'/', rest).unwrap_or(rest.len());
+    let path = rest.get(start..).unwrap_or_default();
+    let end = memchr::memchr(b'?', path).unwrap_or(path.len());
+    path.get(..end).unwrap_or_default()
+}
+
 /// Whether two authorities make the same origin under `scheme` (RFC 9110 s4.3.1).
 #[must_use]
 pub fn is_same_origin(scheme: Scheme, left: &[u8], right: &[u8]) -> bool {

@@ -187,15 +187,16 @@ fn grown(
         account(count, head.len(), sent, transfer, stats);
         return Ok(());
     }
-    let file = body.file().ok_or(Pumped::Broken)?;
-    let piece = if file.is_memory {
+    let (file, run) = body.file_from(transfer.next).ok_or(Pumped::Broken)?;
+    let piece = piece.min(run);
+    let piece = if file.is_memory() {
         piece
     } else {
-        warm(transfer, &file.file, piece)?
+        warm(transfer, file, piece)?
     };
     let length = usize::try_from(piece).unwrap_or(usize::MAX);
     pump_bytes(socket, head, sent, true, stats)?;
-    let count = outcome(send::file(socket, &file.file, transfer.next, length))?;
+    let count = outcome(send::file(socket, file, transfer.next, length))?;
     by_reference(count, transfer, stats)
 }
 

@@ -76,7 +76,7 @@ fn whole(sending: &Sending, envelope: &Envelope<'_>, out: &mut Vec<u8>) -> Writt
             transfer: None,
         };
     }
-    let lease = || Lease::Response(sending.response.clone());
+    let lease = || Lease::of(&sending.response);
     if streams && envelope.method != Method::Head {
         let in_chunks = envelope.version == Version::Http11;
         return Written {
@@ -121,7 +121,7 @@ fn one_range(
     message::append_content_length(out, range.size());
     own_fields(sending, envelope, out);
     finish_head(envelope, out);
-    let lease = || Lease::Response(response.clone());
+    let lease = || Lease::of(response);
     let stretch = (range.first, range.last + 1);
     body(&response.object, lease, stretch, envelope, 206, out)
 }
@@ -146,7 +146,7 @@ fn many_ranges(
     message::append_content_length(out, length);
     own_fields(sending, envelope, out);
     finish_head(envelope, out);
-    let lease = Lease::Response(response.clone());
+    let lease = Lease::of(response);
     Written {
         status: 206,
         body_bytes: length,

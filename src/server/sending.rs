@@ -326,7 +326,7 @@ impl Worker {
             worker: self.id,
             ticket,
         };
-        if object.subscribe(waiter, transfer.next) {
+        if object.subscribe(waiter, transfer.next, transfer.end) {
             self.waiting.entry(ticket).or_default().push(token);
             self.deadlines.begin(token.slot, Wait::Origin, now);
         } else {

@@ -1,6 +1,7 @@
 //! Tests of media types.
 
 use super::{GUESSED_TEXT, content_type_of};
+use crate::http::mime::extension_of;
 
 fn check(table: &[(&str, &str)]) {
     for (path, wanted) in table {
@@ -100,5 +101,24 @@ fn every_text_type_says_utf_8() {
                 .any(|one| one.split(';').next() == Some(guess));
             assert!(known, "{guess} is in the table of guessed text");
         }
+    }
+}
+
+#[test]
+fn extension_is_that_of_the_path_where_it_is_known_else_that_of_the_type() {
+    for (path, content_type, extension) in [
+        ("/a/welcome.WAV", Some("audio/mpeg"), "wav"),
+        ("/a/welcome.php", Some("audio/mpeg; charset=x"), "mp3"),
+        ("/a/welcome", Some("Audio/X-WAV"), "wav"),
+        ("/a.mp3/welcome", Some("video/mp4"), "mp4"),
+        ("/.wav", None, ""),
+        ("/x.unknown1", None, ""),
+        ("/x", Some("application/octet-stream"), ""),
+        ("/x", Some("image/webp"), "webp"),
+        ("/x", Some("no type"), ""),
+        ("", None, ""),
+    ] {
+        let found = extension_of(path.as_bytes(), content_type.map(str::as_bytes));
+        assert_eq!(found, extension, "{path} {content_type:?}");
     }
 }

@@ -3,6 +3,7 @@
 mod model;
 
 use super::{RANGES_MAX, RangePlan, plan};
+use crate::http::range::AskedRange;
 
 /// A plan, short enough for tables: `416`, `200`, or the ranges.
 fn shown(value: &str, size: u64) -> String {
@@ -284,5 +285,46 @@ mod rfc9110_s15_3_7_2 {
                 ("bytes=900-909,0-9,200-209,100-109,20-180", "900-909 0-209"),
             ],
         );
+    }
+}
+
+#[test]
+fn one_range_is_asked_for_in_whole_blocks() {
+    for (value, asked, in_blocks) in [
+        ("bytes=0-1", AskedRange::Between(0, 1), Some("bytes=0-99")),
+        (
+            "Bytes= 5-250",
+            AskedRange::Between(5, 250),
+            Some("bytes=0-299"),
+        ),
+        (
+            "bytes=100-199",
+            AskedRange::Between(100, 199),
+            Some("bytes=100-199"),
+        ),
+        ("bytes=0-", AskedRange::From(0), None),
+        ("bytes=99-", AskedRange::From(99), None),
+        ("bytes=100-", AskedRange::From(100), Some("bytes=100-")),
+        ("bytes=-7", AskedRange::Suffix(7), Some("bytes=-7")),
+        (
+            "bytes=0-18446744073709551615",
+            AskedRange::Between(0, u64::MAX),
+            Some("bytes=0-18446744073709551614"),
+        ),
+    ] {
+        let parsed = AskedRange::parse(value.as_bytes());
+        assert_eq!(parsed, Some(asked), "{value}");
+        assert_eq!(asked.in_blocks(100).as_deref(), in_blocks, "{value}");
+    }
+    for value in [
+        "bytes=",
+        "bytes=-",
+        "bytes=-0",
+        "bytes=2-1",
+        "bytes=0-1,5-6",
+        "lines=0-1",
+        "bytes=a-",
+    ] {
+        assert_eq!(AskedRange::parse(value.as_bytes()), None, "{value}");
     }
 }

@@ -52,6 +52,19 @@ impl<T: Cached> Ledger<T> {
         }
     }
 
+    /// Whether a purge after `began` may have meant a value of this key, with these tags.
+    pub(super) fn is_purged<'v>(
+        &self,
+        buckets: &Buckets<T>,
+        key: &[u8],
+        tags: impl Iterator<Item = &'v [u8]>,
+        began: Epoch,
+    ) -> bool {
+        let hash = |bytes: &[u8]| buckets.hash(bytes);
+        self.purges
+            .means((key, buckets.spot(key).hash), tags, began, hash)
+    }
+
     /// Takes a value in, unless a purge after `began` means it.
     pub(super) fn insert(
         &mut self,
@@ -62,7 +75,10 @@ impl<T: Cached> Ledger<T> {
         let mut inserted = Inserted::new(Outcome::Stored);
         let spot = buckets.spot(value.key());
         let hash = |bytes: &[u8]| buckets.hash(bytes);
-        if self.purges.means(&*value, spot.hash, began, hash) {
+        if self
+            .purges
+            .means((value.key(), spot.hash), value.tags(), began, hash)
+        {
             self.counts.refused_purged += 1;
             return Inserted::new(Outcome::Purged);
         }

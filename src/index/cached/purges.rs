@@ -92,11 +92,11 @@ impl PurgeLog {
         Epoch(self.latest)
     }
 
-    /// Whether a purge after `began` may have meant `value`.
-    pub(super) fn means<T: Cached>(
+    /// Whether a purge after `began` may have meant a value of this key, with these tags.
+    pub(super) fn means<'v>(
         &self,
-        value: &T,
-        key_hash: u64,
+        (key, key_hash): (&[u8], u64),
+        mut tags: impl Iterator<Item = &'v [u8]>,
         began: Epoch,
         hash: impl Fn(&[u8]) -> u64,
     ) -> bool {
@@ -108,8 +108,8 @@ impl PurgeLog {
         let mut since = since.take_while(|(epoch, _)| is_since(*epoch));
         is_since(self.all.max(self.forgotten))
             || is_since(at(&self.keys, key_hash))
-            || value.tags().any(|tag| is_since(at(&self.tags, hash(tag))))
-            || since.any(|(_, prefix)| value.key().starts_with(prefix))
+            || tags.any(|tag| is_since(at(&self.tags, hash(tag))))
+            || since.any(|(_, prefix)| key.starts_with(prefix))
     }
 
     /// What the log takes in memory.

@@ -8,6 +8,10 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 /// The top of the counter: two bits.
 const USES_MAX: u8 = 3;
+/// Beside the counter: there was a hit since [`UseCount::take_recent`] was last called.
+const RECENT: u8 = 4;
+/// The same for [`UseCount::take_held`].
+const HELD: u8 = 8;
 
 /// A saturating counter of hits.
 #[derive(Debug, Default)]
@@ -28,35 +32,83 @@ impl UseCount {
 
     /// Counts a hit.
     pub fn bump(&self) {
-        let uses = self.0.load(Ordering::Relaxed);
-        if uses < USES_MAX {
-            self.0.store(uses + 1, Ordering::Relaxed);
+        let held = self.0.load(Ordering::Relaxed);
+        let bumped = RECENT | HELD | (held & USES_MAX).saturating_add(1).min(USES_MAX);
+        if bumped != held {
+            self.0.store(bumped, Ordering::Relaxed);
         }
     }
 
     /// The count, 0 to 3.
     #[must_use]
     pub fn count(&self) -> u8 {
-        self.0.load(Ordering::Relaxed)
+        self.0.load(Ordering::Relaxed) & USES_MAX
+    }
+
+    /// Whether there was a hit since this was last called: another tier that keeps the value asks before it evicts it there.
+    #[must_use]
+    pub fn take_recent(&self) -> bool {
+        self.take(RECENT)
+    }
+
+    /// As [`take_recent`](Self::take_recent), for whoever rations the descriptors that values hold.
+    #[must_use]
+    pub fn take_held(&self) -> bool {
+        self.take(HELD)
+    }
+
+    fn take(&self, flag: u8) -> bool {
+        let held = self.0.load(Ordering::Relaxed);
+        if held & flag != 0 {
+            self.0.store(held & !flag, Ordering::Relaxed);
+        }
+        held & flag != 0
     }
 
     /// Takes one hit off and halves the rest: 3 becomes 1, 2 and 1 become 0. False where there was none.
     pub(super) fn spend(&self) -> bool {
-        let uses = self.count();
+        let held = self.0.load(Ordering::Relaxed);
+        let uses = held & USES_MAX;
         if uses > 0 {
-            self.0.store((uses - 1) / 2, Ordering::Relaxed);
+            let left = (uses - 1) / 2;
+            self.0.store(held & !USES_MAX | left, Ordering::Relaxed);
         }
         uses > 0
     }
 
     /// Sets the count to that of the value which this one takes the place of.
     pub(super) fn inherit(&self, from: &Self) {
-        self.0.store(from.count(), Ordering::Relaxed);
+        let held = from.0.load(Ordering::Relaxed);
+        self.0.store(held, Ordering::Relaxed);
     }
 }
 
 impl<T: Counted> Counted for std::sync::Arc<T> {
     fn uses(&self) -> &UseCount {
         (**self).uses()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hit_is_recent_once_and_that_changes_no_count() {
+        let uses = UseCount::new();
+        assert!(!uses.take_recent());
+        for count in [1, 2, 3, 3] {
+            uses.bump();
+            assert_eq!(uses.count(), count);
+        }
+        assert!(uses.take_recent());
+        assert!(!uses.take_recent());
+        assert!(uses.take_held());
+        assert!(!uses.take_held());
+        assert_eq!(uses.count(), 3);
+        uses.bump();
+        assert!(uses.spend());
+        assert_eq!(uses.count(), 1);
+        assert!(uses.take_recent());
     }
 }

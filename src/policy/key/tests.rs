@@ -281,3 +281,15 @@ proptest! {
         prop_assert_eq!(key.starts_with(&start), url.starts_with(&prefix));
     }
 }
+
+#[test]
+fn path_of_a_key_is_that_of_its_url() {
+    for (key, path) in [
+        (&b"http://a:8000/b/c.wav?d=/e"[..], &b"/b/c.wav"[..]),
+        (b"\0\x01\0phttps://a/?", b"/"),
+        (b"http://a", b""),
+        (b"", b""),
+    ] {
+        assert_eq!(path_of(key), path, "{}", key.escape_ascii());
+    }
+}
