@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::operator::CacheOperator;
 use super::operator::explain::ExplainOrder;
-use super::operator::listing::{ListOrder, of_cursor};
-use super::operator::purge::{KEYS_MAX, Meant, PurgeOrder};
+use super::operator::listing::{Cursor, ListOrder};
+use super::operator::purge::{KEYS_MAX, Meant, PurgeOrder, Unmeant};
 use super::query::Query;
 use super::route::{Answer, JSON, TEXT, answer, failure};
 use crate::cache::Moment;
@@ -69,7 +69,7 @@ pub(super) fn purge(operator: &CacheOperator, body: &Bytes) -> Answer {
     };
     match operator.purge(order) {
         Ok(purged) => json(&purged),
-        Err(error) => failure(StatusCode::BAD_REQUEST, &error.to_string()),
+        Err(error) => unmeant(&error),
     }
 }
 
@@ -83,7 +83,7 @@ pub(super) fn clear(operator: &CacheOperator) -> Answer {
     };
     match operator.purge(order) {
         Ok(purged) => json(&purged),
-        Err(error) => failure(StatusCode::BAD_REQUEST, &error.to_string()),
+        Err(error) => unmeant(&error),
     }
 }
 
@@ -106,7 +106,7 @@ pub(super) fn list(operator: &CacheOperator, query: &str) -> Answer {
             },
             after: match query.first("after") {
                 None => None,
-                Some(cursor) => Some(of_cursor(cursor)?),
+                Some(cursor) => Some(Cursor::parse(cursor)?),
             },
         })
     });
@@ -116,8 +116,16 @@ pub(super) fn list(operator: &CacheOperator, query: &str) -> Answer {
     };
     match operator.list(&order, clock::wall().0) {
         Ok(listing) => json(&listing),
-        Err(error) => failure(StatusCode::BAD_REQUEST, &error.to_string()),
+        Err(error) => unmeant(&error),
     }
+}
+
+fn unmeant(error: &Unmeant) -> Answer {
+    let status = match error {
+        Unmeant::NoUrl(_) | Unmeant::QueryInPrefix(_) => StatusCode::BAD_REQUEST,
+        Unmeant::Disk(_) => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    failure(status, &error.to_string())
 }
 
 /// `GET /api/explain`, as JSON where the client accepts that.

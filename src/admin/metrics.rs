@@ -15,12 +15,14 @@ use prometheus_client::encoding::{
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
+use super::disk_figures::{self, DISK_FAMILIES, DISK_WORKS};
 use super::observed::{Observed, Phase};
 use super::reading::Reading;
+use crate::fill::disk::TIER_FAMILIES;
 use crate::fill::keeper::KEEPER_FAMILIES;
 use crate::fill::origin::OriginFault;
 use crate::index::cached::IndexStats;
-use crate::stats::counters::{FAMILIES, Kind};
+use crate::stats::counters::{FAMILIES, Family, Kind};
 
 /// The text formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -222,6 +224,7 @@ impl Collector for Scrape {
         self.state(&mut page)?;
         self.pins(&mut page)?;
         self.cached(&mut page)?;
+        self.disk(&mut page)?;
         self.origins(&mut page)?;
         self.access_log(&mut page)?;
         self.process(&mut page)
@@ -231,29 +234,9 @@ impl Collector for Scrape {
 impl Scrape {
     /// The table of counters, then the refusals.
     fn counted(&self, page: &mut Page<'_>) -> fmt::Result {
-        for family in FAMILIES {
-            let kind = match family.kind {
-                Kind::Counter => MetricType::Counter,
-                Kind::Gauge => MetricType::Gauge,
-            };
-            let samples = family
-                .members
-                .iter()
-                .map(|member| (member.value, self.reading.total(member.counter)));
-            page.labelled(family.name, kind, family.help, family.label, samples)?;
-        }
-        for family in KEEPER_FAMILIES {
-            let kind = match family.kind {
-                Kind::Counter => MetricType::Counter,
-                Kind::Gauge => MetricType::Gauge,
-            };
-            let fills = &self.observed.fills;
-            let samples = family
-                .members
-                .iter()
-                .map(|member| (member.value, fills.read(member.counter)));
-            page.labelled(family.name, kind, family.help, family.label, samples)?;
-        }
+        page.counted(FAMILIES, |counter| self.reading.total(counter))?;
+        let fills = &self.observed.fills;
+        page.counted(KEEPER_FAMILIES, |counter| fills.read(counter))?;
         page.labelled(
             REFUSALS.name,
             REFUSALS.kind,
@@ -313,6 +296,18 @@ impl Scrape {
             ("main", index.eviction.ghost_hits_main),
         ];
         page.family(&EVICTED_TOO_SOON, back)
+    }
+
+    fn disk(&self, page: &mut Page<'_>) -> fmt::Result {
+        let Some(tier) = self.observed.cache.disk() else {
+            return Ok(());
+        };
+        page.single(&DISK_WORKS, disk_figures::works(tier))?;
+        let stats = tier.disk().stats();
+        for one in DISK_FAMILIES {
+            page.family(&one.family, one.samples(&stats))?;
+        }
+        page.counted(TIER_FAMILIES, |counter| tier.counts().read(counter))
     }
 
     fn origins(&self, page: &mut Page<'_>) -> fmt::Result {
@@ -396,6 +391,22 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
+    /// A table of counters.
+    fn counted<C: Copy>(&mut self, families: &[Family<C>], read: impl Fn(C) -> u64) -> fmt::Result {
+        for family in families {
+            let kind = match family.kind {
+                Kind::Counter => MetricType::Counter,
+                Kind::Gauge => MetricType::Gauge,
+            };
+            let samples = family
+                .members
+                .iter()
+                .map(|member| (member.value, read(member.counter)));
+            self.labelled(family.name, kind, family.help, family.label, samples)?;
+        }
+        Ok(())
+    }
+
     fn single(
         &mut self,
         family: &ProcessFamily,

@@ -7,7 +7,9 @@ use std::fmt::{self, Write};
 
 use prometheus_client::metrics::MetricType;
 
-use super::metrics::PROCESS_FAMILIES;
+use super::disk_figures::{DISK_FAMILIES, DISK_WORKS};
+use super::metrics::{PROCESS_FAMILIES, ProcessFamily};
+use crate::fill::disk::TIER_FAMILIES;
 use crate::fill::keeper::KEEPER_FAMILIES;
 use crate::stats::counters::{FAMILIES, Family, Kind};
 
@@ -17,7 +19,8 @@ const HEAD: &str = "\
 `GET /metrics` on the admin address shows these families, in OpenMetrics 1.0 where the scraper asks for it and in the
 Prometheus text format 0.0.4 otherwise. Counters end in `_total`. `GET /api/stats` holds the same figures as JSON.
 
-This page is made from the tables in `src/stats/counters.rs`, `src/fill/keeper/counts.rs` and `src/admin/metrics.rs`; after a change there, write it anew with
+This page is made from the tables in `src/stats/counters.rs`, `src/fill/keeper/counts.rs`,
+`src/fill/disk/counts.rs`, `src/admin/disk_figures.rs` and `src/admin/metrics.rs`; after a change there, write it anew with
 `HOTPLATE_WRITE_DOCS=1 cargo test --lib metrics_page`.
 ";
 
@@ -29,9 +32,27 @@ pub fn markdown() -> Result<String, fmt::Error> {
     let mut page = String::from(HEAD);
     table(&mut page, "Counted by the workers", FAMILIES)?;
     table(&mut page, "Counted by the fill threads", KEEPER_FAMILIES)?;
-    page.push_str("\n## Of the whole process\n\n");
+    table(
+        &mut page,
+        "Counted on the way to the disk store",
+        TIER_FAMILIES,
+    )?;
+    let own = DISK_FAMILIES.iter().map(|one| &one.family);
+    let disk = std::iter::once(&DISK_WORKS).chain(own);
+    process_table(&mut page, "Of the disk store, where there is one", disk)?;
+    process_table(&mut page, "Of the whole process", PROCESS_FAMILIES.iter())?;
+    Ok(page)
+}
+
+/// A table of families that are counted elsewhere, with its heading.
+fn process_table<'f>(
+    page: &mut String,
+    heading: &str,
+    families: impl Iterator<Item = &'f ProcessFamily>,
+) -> fmt::Result {
+    write!(page, "\n## {heading}\n\n")?;
     page.push_str("| name | kind | unit | label | meaning |\n|---|---|---|---|---|\n");
-    for family in PROCESS_FAMILIES {
+    for family in families {
         let suffix = match family.kind {
             MetricType::Counter => "_total",
             _ => "",
@@ -49,7 +70,7 @@ pub fn markdown() -> Result<String, fmt::Error> {
             family.help
         )?;
     }
-    Ok(page)
+    Ok(())
 }
 
 /// A table of counters, with its heading.

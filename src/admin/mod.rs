@@ -9,6 +9,7 @@ pub mod access_line;
 pub mod access_log;
 pub mod api;
 mod cache_api;
+pub mod disk_figures;
 pub mod error;
 pub mod listener;
 pub mod metrics;

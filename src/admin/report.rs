@@ -7,6 +7,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::disk_figures;
 use super::metrics::{cached_gone, cached_refused};
 use super::observed::{DriverReport, Observed, Phase};
 use super::reading::Reading;
@@ -35,6 +36,8 @@ pub struct StatsReport<'a> {
     latency: Latency,
     pins: &'a PinReport,
     cache: Cache,
+    /// Null without a disk store.
+    disk: Option<Map<String, Value>>,
     fills: Map<String, Value>,
     origins: Origins,
     access_log: Option<AccessLogReport>,
@@ -150,6 +153,7 @@ impl<'a> StatsReport<'a> {
             latency: Latency::of(&reading.latency, reading.workers_in_time),
             pins: &reading.pins,
             cache: Cache::of(&reading.index),
+            disk: observed.cache.disk().map(|tier| disk_figures::json(tier)),
             fills: KEEPER_FAMILIES
                 .iter()
                 .map(|family| {

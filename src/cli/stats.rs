@@ -24,7 +24,7 @@ mod tests {
     use super::*;
     use crate::admin::api;
     use crate::admin::observed::{DriverReport, Observed, Readiness};
-    use crate::admin::operator::CacheOperator;
+    use crate::admin::operator::{CacheOperator, Stores};
     use crate::admin::settings::{AdminAddress, AdminSettings};
     use crate::fill::pins::PinReport;
     use crate::index::responses::Responses;
@@ -54,7 +54,7 @@ mod tests {
             refusal_names: vec!["bad-host"],
             pins: Arc::new(move || Arc::clone(&pins)),
             cache: CacheOperator::new(
-                Arc::new(Responses::new(1 << 20)),
+                Stores::in_memory(Arc::new(Responses::new(1 << 20))),
                 Arc::default(),
                 Arc::default(),
             ),

@@ -47,6 +47,7 @@ impl StatsTable {
         table.latency(&stats["latency"]);
         table.pins(&stats["pins"]);
         table.cache(&stats["cache"]);
+        table.disk(&stats["disk"]);
         table.fills(&stats["fills"], &stats["origins"]);
         table
     }
@@ -124,6 +125,21 @@ impl StatsTable {
         self.line(1, "marked stale", count(&cache["marked"]));
         self.members("gone by way", &cache["gone"], Zeros::Hidden);
         self.members("refused by reason", &cache["refused"], Zeros::Hidden);
+    }
+
+    /// What the disk store holds; nothing of a server that has none.
+    fn disk(&mut self, disk: &Value) {
+        if !disk.is_object() {
+            return;
+        }
+        let health = disk["health"].as_str().unwrap_or(MISSING);
+        self.line(0, "disk store", printable(health));
+        self.line(1, "responses", count(&disk["objects"]));
+        self.line(1, "taken", bytes(&disk["bytes"]));
+        self.line(1, "of at most", bytes(&disk["bytes_max"]));
+        self.members("disk look-ups", &disk["loads"], Zeros::Hidden);
+        self.members("saved to disk", &disk["saves"], Zeros::Hidden);
+        self.members("gone from disk by way", &disk["gone"], Zeros::Hidden);
     }
 
     /// What was fetched, and from where; nothing of a server that has no origin.

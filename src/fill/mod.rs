@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod desk;
+pub mod disk;
 pub mod files;
 pub mod keeper;
 pub mod origin;

@@ -30,6 +30,8 @@ pub struct DescriptorPlan {
     pub pins_max: u64,
     /// For files below sites' roots.
     pub roots_max: u64,
+    /// For bodies of stored responses: data files of the disk store, and anonymous memory.
+    pub bodies_max: u64,
 }
 
 /// The limit of open descriptors does not suffice.
@@ -50,7 +52,11 @@ const FILES_MIN: u64 = 64;
 /// Most descriptors that files below roots ever take.
 const ROOTS_MAX: u64 = 3 * 1024;
 
-/// Shares `limit` out: `connections` and the server's own first, then the roots' files a quarter of the rest, then pins.
+/// Most descriptors that bodies of stored responses ever take.
+const BODIES_MAX: u64 = 16 * 1024;
+
+/// Shares `limit` out: `connections` and the server's own first, then a quarter of the rest each for the roots' files and for
+/// bodies, then pins.
 ///
 /// # Errors
 /// When hardly any would be left for files.
@@ -64,9 +70,11 @@ pub fn share_out(limit: u64, connections: u64) -> Result<DescriptorPlan, TooFewD
         });
     }
     let roots_max = (rest / 4).min(ROOTS_MAX);
+    let bodies_max = (rest / 4).min(BODIES_MAX);
     Ok(DescriptorPlan {
-        pins_max: rest - roots_max,
+        pins_max: rest - roots_max - bodies_max,
         roots_max,
+        bodies_max,
     })
 }
 
@@ -86,9 +94,9 @@ mod tests {
             for connections in [0, 1, 700, 20_000] {
                 match share_out(limit, connections) {
                     Ok(plan) => {
-                        let sum = plan.pins_max + plan.roots_max + connections + SERVER_RESERVE;
-                        assert!(sum <= limit);
-                        assert!(plan.pins_max > 0 && plan.roots_max > 0);
+                        let files = plan.pins_max + plan.roots_max + plan.bodies_max;
+                        assert!(files + connections + SERVER_RESERVE <= limit);
+                        assert!(plan.pins_max > 0 && plan.roots_max > 0 && plan.bodies_max > 0);
                     }
                     Err(few) => assert!(few.needed > limit),
                 }

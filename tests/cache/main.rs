@@ -16,9 +16,13 @@ mod harness;
 mod site;
 
 #[cfg(test)]
+mod blocks;
+#[cfg(test)]
 mod collapsing;
 #[cfg(test)]
 mod directives;
+#[cfg(test)]
+mod disk;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]

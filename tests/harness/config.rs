@@ -55,6 +55,7 @@ pub(crate) struct Config {
     pub(crate) server: Vec<String>,
     pub(crate) limits: Vec<String>,
     pub(crate) memory: Vec<String>,
+    pub(crate) disk: Vec<String>,
     pub(crate) fill: Vec<String>,
     pub(crate) pins: Vec<Pin>,
     pub(crate) sites: Vec<String>,
@@ -70,6 +71,7 @@ impl Default for Config {
             server: Vec::new(),
             limits: Vec::new(),
             memory: Vec::new(),
+            disk: Vec::new(),
             fill: Vec::new(),
             pins: Vec::new(),
             sites: Vec::new(),
@@ -104,6 +106,10 @@ impl Config {
         self.limits.iter().for_each(|content| line(content));
         line("\n[memory]");
         self.memory.iter().for_each(|content| line(content));
+        if !self.disk.is_empty() {
+            line("\n[disk]");
+            self.disk.iter().for_each(|content| line(content));
+        }
         line("\n[fill]");
         self.fill.iter().for_each(|content| line(content));
         for pin in &self.pins {

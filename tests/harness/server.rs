@@ -57,6 +57,24 @@ impl Server {
         descriptors_max: Option<u32>,
     ) -> Result<Self, Refused> {
         let Setup { folder, config } = setup;
+        let (child, stdout) = Self::launch(&folder, &config, driver, descriptors_max)?;
+        Ok(Self {
+            address: address_in(&stdout, "listening on ").expect("a listener's line"),
+            admin: address_in(&stdout, "admin on "),
+            folder,
+            config,
+            driver,
+            child,
+        })
+    }
+
+    /// Starts the process and waits until it is ready; gives it and what it printed.
+    fn launch(
+        folder: &Folder,
+        config: &Config,
+        driver: Driver,
+        descriptors_max: Option<u32>,
+    ) -> Result<(Child, String), Refused> {
         let file = folder.path("hotplate.toml");
         fs::write(&file, config.text(driver)).expect("the config");
         let output = |name: &str| fs::File::create(folder.path(name)).expect("an output file");
@@ -74,25 +92,49 @@ impl Server {
             let ended = child.try_wait().expect("a child");
             let stdout = fs::read_to_string(folder.path(".stdout")).unwrap_or_default();
             if stdout.lines().any(|line| line.starts_with("ready")) {
-                return Ok(Self {
-                    address: address_in(&stdout, "listening on ").expect("a listener's line"),
-                    admin: address_in(&stdout, "admin on "),
-                    folder,
-                    config,
-                    driver,
-                    child,
-                });
+                return Ok((child, stdout));
             }
             if ended.is_some() || now() >= deadline {
                 child.kill().expect("a child of ours");
                 let status = child.wait().expect("its end");
                 return Err(Refused {
                     code: status.code(),
-                    output: output_in(&folder),
+                    output: output_in(folder),
                 });
             }
             pause(Duration::from_millis(2));
         }
+    }
+
+    /// Ends the process, and starts another one with the config as it stands now, on the same files.
+    #[track_caller]
+    pub(crate) fn restart(&mut self) {
+        self.terminate();
+        self.wait_for_exit(START_WITHIN);
+        self.start_again();
+    }
+
+    /// Kills the process, and starts another one on the same files.
+    #[track_caller]
+    pub(crate) fn kill_and_start(&mut self) {
+        self.kill();
+        self.start_again();
+    }
+
+    /// Kills the process without a word.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("a child of ours");
+        self.child.wait().expect("its end");
+    }
+
+    /// Starts another process on the same files; the one before must have ended.
+    #[track_caller]
+    pub(crate) fn start_again(&mut self) {
+        let started = Self::launch(&self.folder, &self.config, self.driver, None);
+        let (child, stdout) = started.unwrap_or_else(|refused| panic!("not started: {refused}"));
+        self.address = address_in(&stdout, "listening on ").expect("a listener's line");
+        self.admin = address_in(&stdout, "admin on ");
+        self.child = child;
     }
 
     /// A new connection.

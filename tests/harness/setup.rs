@@ -69,6 +69,16 @@ impl Setup {
         self
     }
 
+    /// Adds a disk store in the folder, with further lines.
+    pub(crate) fn disk(mut self, lines: &[&str]) -> Self {
+        let path = self.folder.path("store");
+        self.config.disk.push(format!("path = {path:?}"));
+        self.config
+            .disk
+            .extend(lines.iter().map(|line| (*line).to_owned()));
+        self
+    }
+
     /// Adds a line to `[server]`.
     pub(crate) fn server(mut self, line: &str) -> Self {
         self.config.server.push(line.to_owned());

@@ -420,7 +420,7 @@ fn judged(
         Reuse::Refuse(Refusal::Authorization) => {
             "whether the response may be stored is decided by that response (RFC 9111 s3.5)"
         }
-        _ if response.stored.has_validator() && response.object.is_complete() => {
+        _ if response.stored.has_validator() && response.has_whole_body() => {
             "the origin is asked whether it still holds: a 304 keeps it, another response takes its place"
         }
         _ => "the origin is asked anew: there is nothing to validate it by",

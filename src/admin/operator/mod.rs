@@ -14,29 +14,48 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use crate::fill::disk::DiskTier;
 use crate::index::cached::IndexStats;
 use crate::index::pins::PinIndex;
 use crate::index::responses::Responses;
 use crate::index::sites::SiteTable;
 
+/// Where responses are stored.
+#[derive(Clone, Debug)]
+pub struct Stores {
+    /// Those in memory.
+    pub responses: Arc<Responses>,
+    /// Those on disk, where there is a disk store.
+    pub disk: Option<Arc<DiskTier>>,
+}
+
+impl Stores {
+    /// Memory alone.
+    #[must_use]
+    pub fn in_memory(responses: Arc<Responses>) -> Self {
+        Self {
+            responses,
+            disk: None,
+        }
+    }
+}
+
 /// What an operator can see and change of the cache. Its clones are the same.
 #[derive(Clone, Debug)]
 pub struct CacheOperator {
     responses: Arc<Responses>,
+    disk: Option<Arc<DiskTier>>,
     sites: Arc<ArcSwap<SiteTable>>,
     pins: Arc<ArcSwap<PinIndex>>,
 }
 
 impl CacheOperator {
-    /// The operator of `responses`, which are those of `sites` that `pins` does not have.
+    /// The operator of `stores`, which hold responses of `sites` that `pins` does not have.
     #[must_use]
-    pub fn new(
-        responses: Arc<Responses>,
-        sites: Arc<SiteTable>,
-        pins: Arc<ArcSwap<PinIndex>>,
-    ) -> Self {
+    pub fn new(stores: Stores, sites: Arc<SiteTable>, pins: Arc<ArcSwap<PinIndex>>) -> Self {
         Self {
-            responses,
+            responses: stores.responses,
+            disk: stores.disk,
             sites: Arc::new(ArcSwap::new(sites)),
             pins,
         }
@@ -45,6 +64,12 @@ impl CacheOperator {
     /// Goes by other sites from now on.
     pub fn set_sites(&self, sites: Arc<SiteTable>) {
         self.sites.store(sites);
+    }
+
+    /// The disk store, where there is one.
+    #[must_use]
+    pub fn disk(&self) -> Option<&Arc<DiskTier>> {
+        self.disk.as_ref()
     }
 
     /// What memory holds, and what happened in it.

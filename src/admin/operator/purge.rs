@@ -11,6 +11,7 @@ use super::asked_url::AskedUrl;
 use super::{CacheOperator, key_text};
 use crate::index::cached::Matcher;
 use crate::index::responses::marked_stale;
+use crate::store::disk::Selection;
 
 /// Most keys that an answer names.
 pub const KEYS_MAX: usize = 1000;
@@ -58,13 +59,29 @@ pub struct Purged {
     pub keys: Vec<String>,
 }
 
-/// Why nothing can be meant so.
+/// The keys that an answer names.
+struct Told {
+    keys: Vec<String>,
+    max: usize,
+}
+
+impl Told {
+    fn key(&mut self, key: &[u8]) {
+        if self.keys.len() < self.max {
+            self.keys.push(key_text(key));
+        }
+    }
+}
+
+/// Why a purge was not done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unmeant {
     /// The URL or prefix is none; why.
     NoUrl(&'static str),
     /// The prefix has a query, and the rule of this path takes queries apart.
     QueryInPrefix(String),
+    /// The disk store fails; what was meant is gone from memory, and the store is emptied before it is used again.
+    Disk(String),
 }
 
 impl fmt::Display for Unmeant {
@@ -79,6 +96,11 @@ impl fmt::Display for Unmeant {
                 "a prefix with a query can't be found: the rule for {rule} leaves parts of queries out of keys; \
                  purge the prefix without its query, or whole URLs"
             ),
+            Self::Disk(error) => write!(
+                f,
+                "gone from memory, but not from disk: {error}; it is emptied when it works again, and not used before, unless \
+                 the server is restarted: purge again then"
+            ),
         }
     }
 }
@@ -90,17 +112,19 @@ impl CacheOperator {
     ///
     /// # Errors
     ///
-    /// Nothing can be meant so; nothing has happened.
+    /// Nothing can be meant so, and nothing has happened; or the disk store fails.
     pub fn purge(&self, order: PurgeOrder) -> Result<Purged, Unmeant> {
         let names = self.names(&order.meant)?;
-        let keys_max = order.keys_max.min(KEYS_MAX);
-        let mut keys = Vec::new();
+        let mut told = Told {
+            keys: Vec::new(),
+            max: order.keys_max.min(KEYS_MAX),
+        };
         let mut purged = 0;
         for matcher in matchers(&order.meant, &names) {
             purged += if order.is_dry_run {
-                self.count(&matcher, &mut keys, keys_max)
+                self.count(&matcher, &mut told)?
             } else {
-                self.remove(&matcher, order.is_soft, &mut keys, keys_max)
+                self.remove(&matcher, order.is_soft, &mut told)?
             };
         }
         if !order.is_dry_run {
@@ -111,40 +135,70 @@ impl CacheOperator {
             meant: order.meant,
             soft: order.is_soft,
             dry_run: order.is_dry_run,
-            keys,
+            keys: told.keys,
         })
     }
 
+    /// Purges in memory, then on disk, then in memory again: see `fill::disk`. A response that is in both counts once.
     fn remove(
         &self,
         matcher: &Matcher<'_>,
         is_soft: bool,
-        keys: &mut Vec<String>,
-        keys_max: usize,
-    ) -> u64 {
+        told: &mut Told,
+    ) -> Result<u64, Unmeant> {
+        let in_memory = self.remove_from_memory(matcher, is_soft, told);
+        let Some(disk) = &self.disk else {
+            return Ok(in_memory);
+        };
+        let selection = selection(matcher);
+        let on_disk = if is_soft {
+            disk.mark_stale(&selection, |label| told.key(&label.key))
+        } else {
+            disk.remove(&selection, |label| told.key(&label.key))
+        };
+        // What was brought up meanwhile; it was on disk, and is counted there.
+        let mut nothing = Told {
+            keys: Vec::new(),
+            max: 0,
+        };
+        self.remove_from_memory(matcher, is_soft, &mut nothing);
+        match on_disk {
+            Ok(on_disk) => Ok(in_memory + on_disk),
+            Err(error) => Err(Unmeant::Disk(error.to_string())),
+        }
+    }
+
+    /// Purges in memory; how many there were that are not on disk too.
+    fn remove_from_memory(&self, matcher: &Matcher<'_>, is_soft: bool, told: &mut Told) -> u64 {
+        let mut count = 0;
         let purge = self.responses.purge(matcher, |response| {
-            if keys.len() < keys_max {
-                keys.push(key_text(&response.key));
+            if response.object.on_disk().is_none() {
+                count += 1;
+                told.key(&response.key);
             }
             is_soft.then(|| marked_stale(response)).flatten()
         });
-        purge.count
+        debug_assert!(purge.count >= count);
+        count
     }
 
-    fn count(&self, matcher: &Matcher<'_>, keys: &mut Vec<String>, keys_max: usize) -> u64 {
+    fn count(&self, matcher: &Matcher<'_>, told: &mut Told) -> Result<u64, Unmeant> {
         let mut count = 0;
         let wanted = self.responses.list(None, usize::MAX, |response| {
-            let is_meant = matcher.matches(response);
-            if is_meant {
+            if matcher.matches(response) && response.object.on_disk().is_none() {
                 count += 1;
-                if keys.len() < keys_max {
-                    keys.push(key_text(&response.key));
-                }
+                told.key(&response.key);
             }
             false
         });
         debug_assert!(wanted.is_empty(), "nothing was wanted");
-        count
+        if let Some(disk) = &self.disk {
+            let counted = disk.disk().count(&selection(matcher), |label| {
+                told.key(&label.key);
+            });
+            count += counted.map_err(|error| Unmeant::Disk(error.to_string()))?;
+        }
+        Ok(count)
     }
 
     /// Keys, beginnings of keys, or the tag.
@@ -160,6 +214,16 @@ impl CacheOperator {
             Meant::Tag(tag) => vec![tag.clone().into_bytes()],
             Meant::All(_) => vec![Vec::new()],
         })
+    }
+}
+
+/// What the disk store knows the meant responses by.
+fn selection<'n>(matcher: &Matcher<'n>) -> Selection<'n> {
+    match matcher {
+        Matcher::All => Selection::All,
+        Matcher::Key(key) => Selection::Key(key),
+        Matcher::Prefix(prefix) => Selection::Prefix(prefix),
+        Matcher::Tag(tag) => Selection::Tag(tag),
     }
 }
 

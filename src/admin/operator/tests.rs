@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::explain::{ExplainOrder, Unexplained};
-use super::listing::{ListOrder, of_cursor};
+use super::listing::{Cursor, ListOrder};
 use super::purge::{Meant, PurgeOrder, Unmeant};
 use super::*;
 use crate::cache::Moment;
@@ -22,7 +22,7 @@ const NOW: UnixSeconds = UnixSeconds(1_700_000_100);
 /// An operator of an empty cache without sites.
 pub(in crate::admin) fn operator() -> CacheOperator {
     CacheOperator::new(
-        Arc::new(Responses::new(1 << 20)),
+        Stores::in_memory(Arc::new(Responses::new(1 << 20))),
         Arc::default(),
         Arc::default(),
     )
@@ -276,7 +276,7 @@ fn listing_goes_page_by_page_and_shows_each_response_once() {
     };
     let first = operator.list(&order, NOW).unwrap();
     assert_eq!(first.responses.len(), 3);
-    order.after = of_cursor(&first.next.unwrap());
+    order.after = Cursor::parse(&first.next.unwrap());
     let last = operator.list(&order, NOW).unwrap();
     assert_eq!(last.next, None);
     let lines = first.responses.iter().chain(&last.responses);

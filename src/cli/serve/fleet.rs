@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
@@ -15,9 +16,10 @@ use crate::admin::access_log::{self, AccessLog};
 use crate::admin::api::{self, AdminServer};
 use crate::admin::error::AdminError;
 use crate::admin::observed::{DriverReport, Observed, Readiness};
-use crate::admin::operator::CacheOperator;
+use crate::admin::operator::{CacheOperator, Stores};
 use crate::config::Settings;
 use crate::fill::desk::{Deliver, Desk, DeskSettings};
+use crate::fill::disk::{DiskThread, DiskTier};
 use crate::fill::keeper::{KeeperCounts, KeeperSettings};
 use crate::fill::origin::OriginCounts;
 use crate::fill::pins::{BoardSettings, PinBoard, PinReport};
@@ -31,6 +33,7 @@ use crate::server::settings::{Limits, ServerSettings};
 use crate::server::start::{self, Bound, Own, Plan, Shared, StartError};
 use crate::stats::{AccessSink, WorkerStats};
 use crate::store::budget::Budget;
+use crate::store::disk::{Disk, DiskError, OpenReport};
 use crate::store::pinned::load::Budgets;
 use crate::sys::clock;
 use crate::sys::descriptors::{self, DescriptorPlan};
@@ -43,6 +46,8 @@ pub(super) enum LaunchError {
     Start(StartError),
     /// The admin API or the access log can't start.
     Admin(AdminError),
+    /// The disk store can't be opened.
+    Disk(PathBuf, DiskError),
     /// The system refused something.
     System(&'static str, io::Error),
 }
@@ -52,6 +57,13 @@ impl fmt::Display for LaunchError {
         match self {
             Self::Start(error) => error.fmt(f),
             Self::Admin(error) => error.fmt(f),
+            Self::Disk(path, error) => {
+                write!(
+                    f,
+                    "cannot open the disk store in {}: {error}",
+                    path.display()
+                )
+            }
             Self::System(what, error) => write!(f, "cannot {what}: {error}"),
         }
     }
@@ -83,6 +95,7 @@ pub(super) struct Fleet {
     pub(super) desk: Desk,
     pub(super) sites: Arc<SiteTable>,
     pub(super) cache: CacheOperator,
+    pub(super) disk: Option<RunningDisk>,
     pub(super) access_log: Option<AccessLog>,
     pub(super) admin: Option<AdminServer>,
     workers: Vec<JoinHandle<()>>,
@@ -95,7 +108,6 @@ impl Fleet {
         events: &SyncSender<Event>,
     ) -> Result<Self, LaunchError> {
         let started = clock::mono();
-        warn_of_disk(&settings);
         let (started_at, _) = clock::wall();
         let readiness = Arc::new(Readiness::new());
         let descriptor_limit = descriptors::raise_limit()
@@ -116,16 +128,19 @@ impl Fleet {
         // Pins and stored responses share the memory.
         let held = report.totals.memory_bytes;
         let responses = Arc::new(Responses::new(settings.memory.size.0.saturating_sub(held)));
-        let stores = (&*sites, &responses);
-        let cache = CacheOperator::new(
-            Arc::clone(&responses),
-            Arc::clone(&sites),
-            Arc::clone(&index),
-        );
+        let disk = start_disk(&settings, &responses)?;
+        let stores = stores_of(&responses, disk.as_ref());
+        let cache = CacheOperator::new(stores.clone(), Arc::clone(&sites), Arc::clone(&index));
         let (fills, origins) = (Arc::default(), Arc::default());
         let counts = (&fills, &origins);
-        let room = shares.roots_max;
-        let desk = start_desk(&settings, stores, counts, &pins, &postboxes, room)?;
+        let desk = start_desk(
+            &settings,
+            (&sites, stores),
+            counts,
+            &pins,
+            &postboxes,
+            shares,
+        )?;
 
         let shared = Shared {
             limits,
@@ -170,6 +185,7 @@ impl Fleet {
             desk,
             sites,
             cache,
+            disk,
             access_log,
             admin: Some(admin),
             workers,
@@ -228,6 +244,9 @@ impl Fleet {
         if let Some(admin) = self.admin.take() {
             admin.stop();
         }
+        if let Some(disk) = self.disk.take() {
+            disk.thread.stop();
+        }
         if let Some(log) = self.access_log.take()
             && !log.stop(LOG_PATIENCE)
         {
@@ -236,22 +255,68 @@ impl Fleet {
     }
 }
 
+/// The disk store while it runs.
+#[derive(Debug)]
+pub(super) struct RunningDisk {
+    pub(super) tier: Arc<DiskTier>,
+    /// What was found in its folder.
+    pub(super) report: OpenReport,
+    thread: DiskThread,
+}
+
+/// Where responses are stored.
+fn stores_of(responses: &Arc<Responses>, disk: Option<&RunningDisk>) -> Stores {
+    Stores {
+        responses: Arc::clone(responses),
+        disk: disk.map(|disk| Arc::clone(&disk.tier)),
+    }
+}
+
+/// Opens the disk store, where the config has one.
+fn start_disk(
+    settings: &Settings,
+    responses: &Arc<Responses>,
+) -> Result<Option<RunningDisk>, LaunchError> {
+    let Some(settings_of_disk) = &settings.disk else {
+        return Ok(None);
+    };
+    let (disk, report) = Disk::open(settings_of_disk.into())
+        .map_err(|error| LaunchError::Disk(settings_of_disk.path.clone(), error))?;
+    let memory_max = settings.memory.max_object.in_memory();
+    let (tier, thread) = DiskTier::start(disk, Arc::clone(responses), memory_max)
+        .map_err(|error| LaunchError::System("start the disk store's thread", error))?;
+    Ok(Some(RunningDisk {
+        tier,
+        report,
+        thread,
+    }))
+}
+
 /// Starts the fill threads.
 fn start_desk(
     settings: &Settings,
-    (sites, responses): (&SiteTable, &Arc<Responses>),
+    (sites, stores): (&SiteTable, Stores),
     (fills, origins): (&Arc<KeeperCounts>, &Arc<OriginCounts>),
     pins: &PinBoard,
     postboxes: &[Postbox],
-    descriptors_max: u64,
+    shares: DescriptorPlan,
 ) -> Result<Desk, LaunchError> {
+    let disk = settings.disk.clone().unwrap_or_default();
     Desk::start(DeskSettings {
         sites: sites.with_ids(),
         keeper: KeeperSettings {
-            responses: Arc::clone(responses),
+            responses: stores.responses,
             fill: settings.fill,
             memory_max_object: settings.memory.max_object.in_memory(),
             object_max: settings.memory.size.0 / OBJECT_SHARE,
+            disk_max: match (&stores.disk, disk.max_object.0) {
+                (None, _) => 0,
+                (Some(_), 0) => disk.size.0,
+                (Some(_), max) => max,
+            },
+            disk: stores.disk,
+            block: disk.block.0,
+            descriptors: Budget::new(shares.bodies_max),
             pseudonym: pseudonym(),
             counts: Arc::clone(fills),
         },
@@ -259,7 +324,7 @@ fn start_desk(
         budgets: Budgets {
             // Files below roots are held by descriptor alone.
             memory: Budget::new(0),
-            descriptors: Budget::new(descriptors_max),
+            descriptors: Budget::new(shares.roots_max),
         },
         deliver: replier(postboxes),
         wake: revoker(postboxes),
@@ -289,15 +354,6 @@ fn start_pins(
         .report()
         .map_err(|stopped| LaunchError::System("read what is pinned", io::Error::other(stopped)))?;
     Ok((pins, report))
-}
-
-fn warn_of_disk(settings: &Settings) {
-    if let Some(disk) = &settings.disk {
-        tracing::warn!(
-            "[disk] is not used yet: what origins answer is kept in memory alone, nothing is written to {}",
-            disk.path.display()
-        );
-    }
 }
 
 /// The part of the memory for stored responses that one of them may take.
@@ -369,7 +425,7 @@ fn fit(limits: Limits, descriptor_limit: u64) -> (Limits, DescriptorPlan) {
     let files = FILES.min(descriptor_limit / 4);
     let asked = limits.connections as u64;
     if let Ok(shares) = descriptors::share_out(descriptor_limit, asked)
-        && shares.pins_max + shares.roots_max >= files
+        && shares.pins_max + shares.roots_max + shares.bodies_max >= files
     {
         return (limits, shares);
     }
@@ -381,8 +437,9 @@ fn fit(limits: Limits, descriptor_limit: u64) -> (Limits, DescriptorPlan) {
          connections at most (raise the limit with `ulimit -n` or LimitNOFILE=)"
     );
     let shares = descriptors::share_out(descriptor_limit, fitting).unwrap_or(DescriptorPlan {
-        pins_max: files,
-        roots_max: files,
+        pins_max: files / 2,
+        roots_max: files / 4,
+        bodies_max: files / 4,
     });
     let connections = usize::try_from(fitting).unwrap_or(usize::MAX);
     (

@@ -69,6 +69,18 @@ fn describe_totals(text: &mut String, fleet: &Fleet) {
             totals.descriptors_max,
         ),
     );
+    if let (Some(disk), Some(settings)) = (&fleet.disk, &fleet.settings.disk) {
+        push(
+            text,
+            &format!(
+                "disk store {}: {} responses, {} (of {})",
+                settings.path.display(),
+                disk.report.objects,
+                size(disk.report.bytes),
+                size(settings.size.0),
+            ),
+        );
+    }
     let workers = fleet.plan.cores.len();
     let cores: Vec<String> = fleet
         .plan

@@ -49,6 +49,13 @@ counters! {
         BodyUnwanted = "unwanted",
         BodyTooLarge = "too-large",
         BodyNoMemory = "no-memory",
+        BodySpilled = "store-failed",
+    }
+
+    "hotplate_ranges_fetched" Counter in "ranges",
+    "Missing parts of stored bodies that origins were asked for, and those of them for which they had another representation.", by "result" {
+        RangesAsked = "asked",
+        RangesChanged = "changed",
     }
 
     "hotplate_invalidated_responses" Counter in "responses",

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::flights::{Landing, Lead};
+use super::source::{asked_range, part_of};
 use super::{Keeper, KeeperCount, Place, is_storable, now};
 use crate::cache::order::{Fetch, Fetched, Outcome};
 use crate::fill::origin::{Origin, OriginFault, OriginRequest, OriginResponse, RequestBody, Retry};
@@ -67,21 +68,69 @@ impl Known {
 }
 
 fn candidates(variants: &[Arc<Response>]) -> Vec<Candidate<'_>> {
-    let candidate = |response: &'_ Arc<Response>| response.object.is_complete();
     variants
         .iter()
-        .map(|response| Candidate::of(&response.stored, candidate(response)))
+        .map(|response| Candidate::of(&response.stored, response.has_whole_body()))
         .collect()
 }
 
 impl Keeper {
-    /// Asks the origin; whoever is aboard gets the answer too, where it may be shared.
+    /// Asks the origin; whoever is aboard gets the answer too, where it may be shared. `alone` are stored responses that have no
+    /// place in memory.
     pub(super) async fn ask(
         self: &Rc<Self>,
         fetch: &Fetch,
         asked: Asked,
         origin: &Rc<Origin>,
         lead: Option<Lead>,
+        alone: Vec<Arc<Response>>,
+    ) -> Outcome {
+        let stores = is_storable(fetch);
+        let known = if stores {
+            let mut variants = self.variants(fetch);
+            variants.extend(alone);
+            Known::of(variants, fetch)
+        } else {
+            Known::nothing()
+        };
+        let blocks = stores.then(|| self.asked_blocks(fetch)).flatten();
+        let asking = Asking {
+            known,
+            stores,
+            blocks,
+        };
+        self.ask_for(fetch, asked, origin, lead, asking).await
+    }
+
+    /// Asks the origin what the client asks, and passes its answer on.
+    pub(super) async fn ask_as_it_is(
+        self: &Rc<Self>,
+        fetch: &Fetch,
+        asked: Asked,
+        origin: &Rc<Origin>,
+    ) -> Outcome {
+        let asking = Asking {
+            known: Known::nothing(),
+            stores: false,
+            blocks: None,
+        };
+        self.ask_for(fetch, asked, origin, None, asking).await
+    }
+
+    /// The Range field for the blocks that hold what a request asks for; none where it is answered from the whole.
+    fn asked_blocks(&self, fetch: &Fetch) -> Option<String> {
+        let range = asked_range(fetch)?;
+        let has_room = self.size_max(&fetch.rule) > 0;
+        has_room.then(|| range.in_blocks(self.block)).flatten()
+    }
+
+    async fn ask_for(
+        self: &Rc<Self>,
+        fetch: &Fetch,
+        asked: Asked,
+        origin: &Rc<Origin>,
+        lead: Option<Lead>,
+        asking: Asking,
     ) -> Outcome {
         let Some(place) = self.place() else {
             return self.fail(fetch, &asked, Rule::OriginBusy, None, lead);
@@ -89,14 +138,13 @@ impl Keeper {
         if forwarding::is_loop(&fetch.fields, self.pseudonym.as_bytes()) {
             return self.fail(fetch, &asked, Rule::Loop, None, lead);
         }
-        let stores = is_storable(fetch);
-        let known = if stores {
-            Known::of(self.variants(fetch), fetch)
-        } else {
-            Known::nothing()
-        };
         let began = self.responses.epoch();
-        let request = self.request(fetch, &known, stores);
+        let request = self.request(fetch, &asking);
+        let Asking {
+            known,
+            stores,
+            blocks,
+        } = asking;
         let request_time = now();
         let answered = tokio::time::timeout(self.settings.fill_timeout, origin.send(request)).await;
         let answer = match answered {
@@ -104,11 +152,13 @@ impl Keeper {
             Ok(Err(fault)) => return self.fail(fetch, &asked, rule_of(fault), Some(&known), lead),
             Err(_) => return self.fail(fetch, &asked, Rule::OriginTimeout, Some(&known), lead),
         };
-        self.invalidate(fetch, &answer);
+        self.invalidate(fetch, &answer).await;
         let exchange = Exchange {
             fetch,
             asked,
+            origin: Rc::clone(origin),
             known,
+            has_own_range: blocks.is_some(),
             request_time,
             began,
             place,
@@ -116,7 +166,11 @@ impl Keeper {
         self.judge(exchange, answer, stores, lead).await
     }
 
-    fn request(self: &Rc<Self>, fetch: &Fetch, known: &Known, stores: bool) -> OriginRequest {
+    fn request(self: &Rc<Self>, fetch: &Fetch, asking: &Asking) -> OriginRequest {
+        let mut conditions = asking.known.conditions.fields.clone();
+        if let Some(range) = &asking.blocks {
+            conditions.push(b"Range", range.as_bytes());
+        }
         let forwarding = Forwarding {
             method: fetch.method,
             version: fetch.version,
@@ -125,7 +179,7 @@ impl Keeper {
             client: fetch.client,
             believes_client: false,
             pseudonym: self.pseudonym.as_bytes(),
-            own_conditions: stores.then_some(&known.conditions.fields),
+            own_conditions: asking.stores.then_some(&conditions),
             has_body: fetch.body.is_some(),
         };
         let body = fetch.body.as_ref().map_or(RequestBody::None, |upload| {
@@ -143,37 +197,26 @@ impl Keeper {
     }
 
     /// Has what a request may have changed validated before it is used again (s4.4).
-    fn invalidate(&self, fetch: &Fetch, answer: &OriginResponse) {
-        let (path, query) = fetch
-            .target
-            .split_at_checked(fetch.path_size)
-            .unwrap_or_default();
-        let target = RequestTarget {
-            scheme: Scheme::Http,
-            authority: &fetch.authority,
-            path,
-            query: query.strip_prefix(b"?"),
-        };
-        let mut key = Vec::new();
-        for url in invalidation::targets(fetch.method, answer.status, &target, &answer.fields) {
-            key.clear();
-            let parts = KeyParts {
-                scope: None,
-                scheme: Scheme::Http,
-                authority: &fetch.authority,
-                path: &url.path,
-                query: url.query.as_deref(),
-            };
-            key::append(&mut key, &parts, &fetch.rule.overrides);
-            let count = invalidate_key(&self.responses, &key);
-            self.counts.add(KeeperCount::Invalidated, count);
+    async fn invalidate(&self, fetch: &Fetch, answer: &OriginResponse) {
+        if invalidation::is_safe(fetch.method) {
+            return;
         }
-        for group in groups::invalidated_by(fetch.method, &answer.fields).names {
-            let mut tag = Vec::new();
-            groups::append_scoped(&mut tag, Scheme::Http, &fetch.authority, &group);
-            let count = invalidate_tag(&self.responses, &tag);
-            self.counts.add(KeeperCount::Invalidated, count);
+        let (keys, tags) = changed_by(fetch, answer);
+        self.invalidate_in_memory(&keys, &tags);
+        if let Some(disk) = &self.disk
+            && !(keys.is_empty() && tags.is_empty())
+            && disk.invalidate(keys.clone(), tags.clone()).await > 0
+        {
+            // What was brought up meanwhile.
+            self.invalidate_in_memory(&keys, &tags);
         }
+    }
+
+    fn invalidate_in_memory(&self, keys: &[Vec<u8>], tags: &[Vec<u8>]) {
+        let by_key = keys.iter().map(|key| invalidate_key(&self.responses, key));
+        let by_tag = tags.iter().map(|tag| invalidate_tag(&self.responses, tag));
+        let count = by_key.chain(by_tag).sum();
+        self.counts.add(KeeperCount::Invalidated, count);
     }
 
     /// There is no answer: a stale one stands in where that is allowed (s4.2.4, RFC 5861 s4).
@@ -268,15 +311,36 @@ impl Keeper {
                 request_time: exchange.request_time,
                 response_time: now(),
             };
-            if let Storability::Store(stored) =
-                storability::judge(asked, &received, &fetch.rule.overrides)
-                && answer
-                    .body
-                    .size_hint()
-                    .is_none_or(|size| size <= self.object_max)
-            {
-                return self.save(exchange, answer, *stored, lead).await;
+            let verdict = storability::judge(asked, &received, &fetch.rule.overrides);
+            let size_max = self.size_max(&fetch.rule);
+            match (verdict, piece_of(&answer)) {
+                (Storability::Store(stored), Piece::Whole(size))
+                    if size.is_none_or(|size| size <= size_max) =>
+                {
+                    return self.save(exchange, answer, *stored, lead).await;
+                }
+                (Storability::Store(stored), Piece::Part(first, end, size)) if size <= size_max => {
+                    let part = (first, end, size);
+                    return self.save_part(exchange, answer, *stored, lead, part).await;
+                }
+                _ => {}
             }
+        }
+        if exchange.has_own_range && answer.status == 206 {
+            // It is no answer to the client, who asked for another range.
+            drop(answer);
+            if let Some(lead) = lead {
+                lead.land(&Landing::Alone, clock::mono());
+            }
+            let Exchange {
+                fetch,
+                asked,
+                origin,
+                place,
+                ..
+            } = exchange;
+            drop(place);
+            return Box::pin(self.ask_as_it_is(fetch, asked, &origin)).await;
         }
         if let Some(lead) = lead {
             lead.land(&Landing::Alone, clock::mono());
@@ -297,6 +361,7 @@ impl Keeper {
             asked,
             known,
             request_time,
+            began: exchange_began,
             ..
         } = exchange;
         let response_time = now();
@@ -316,6 +381,9 @@ impl Keeper {
             };
             let new = Arc::new(freshen(old, &update, &asked, (request_time, response_time)));
             let replaced = self.responses.replace(old, &new);
+            if let Some(disk) = self.disk_for(&new.rule) {
+                disk.update(&new, exchange_began);
+            }
             let answers = vary::matches(&new.variant, &fetch.fields);
             if answers && (fresh.is_none() || known.selected == Some(place)) {
                 fresh = Some(new);
@@ -329,7 +397,7 @@ impl Keeper {
         };
         match lead {
             Some(lead) if is_there => {
-                lead.land(&Landing::Stored(Arc::clone(&response)), clock::mono());
+                lead.land(&Landing::stored(&response), clock::mono());
             }
             // Purged meanwhile: those who came since must not get it.
             lead => drop(lead),
@@ -345,16 +413,92 @@ impl Keeper {
     }
 }
 
+/// The keys and tags of what a request and its answer say was changed (RFC 9111 s4.4, RFC 9875 s3).
+fn changed_by(fetch: &Fetch, answer: &OriginResponse) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
+    let (path, query) = fetch
+        .target
+        .split_at_checked(fetch.path_size)
+        .unwrap_or_default();
+    let target = RequestTarget {
+        scheme: Scheme::Http,
+        authority: &fetch.authority,
+        path,
+        query: query.strip_prefix(b"?"),
+    };
+    let urls = invalidation::targets(fetch.method, answer.status, &target, &answer.fields);
+    let keys = urls.into_iter().map(|url| {
+        let mut key = Vec::new();
+        let parts = KeyParts {
+            scope: None,
+            scheme: Scheme::Http,
+            authority: &fetch.authority,
+            path: &url.path,
+            query: url.query.as_deref(),
+        };
+        key::append(&mut key, &parts, &fetch.rule.overrides);
+        key
+    });
+    let groups = groups::invalidated_by(fetch.method, &answer.fields).names;
+    let tags = groups.into_iter().map(|group| {
+        let mut tag = Vec::new();
+        groups::append_scoped(&mut tag, Scheme::Http, &fetch.authority, &group);
+        tag
+    });
+    (keys.collect(), tags.collect())
+}
+
+/// What the origin is asked.
+struct Asking {
+    known: Known,
+    /// The answer may be stored, and validate what is.
+    stores: bool,
+    /// The cache's own Range field.
+    blocks: Option<String>,
+}
+
 /// A request, and what it needs until it is answered.
 pub(super) struct Exchange<'f> {
     pub(super) fetch: &'f Fetch,
     pub(super) asked: Asked,
+    pub(super) origin: Rc<Origin>,
     pub(super) known: Known,
+    /// The origin was asked for a range that is not the client's.
+    pub(super) has_own_range: bool,
     pub(super) request_time: UnixSeconds,
     /// Before the origin was asked: what was purged since must not come back.
     pub(super) began: Epoch,
     /// Its place among the fills: held until the last byte of its answer is there.
     pub(super) place: Place,
+}
+
+/// What of a representation an answer brings.
+enum Piece {
+    /// All of it; its size in bytes, where the head tells it.
+    Whole(Option<u64>),
+    /// The bytes from the first number to before the second, of so many in all.
+    Part(u64, u64, u64),
+    /// What can't be put anywhere.
+    Odd,
+}
+
+fn piece_of(answer: &OriginResponse) -> Piece {
+    if answer.status != 206 {
+        return Piece::Whole(answer.body.size_hint());
+    }
+    let Some(part) = part_of(&answer.fields) else {
+        return Piece::Odd;
+    };
+    let range = part.range;
+    match part.complete_size {
+        Some(size) if answer.body.size_hint() == Some(range.size()) => {
+            if range.size() == size {
+                Piece::Whole(Some(size))
+            } else {
+                Piece::Part(range.first, range.last + 1, size)
+            }
+        }
+        _ => Piece::Odd,
+    }
 }
 
 /// A stored response with the fields of a 304.
@@ -397,7 +541,9 @@ pub(super) fn fetched(
     status: CacheStatus,
     rule: Rule,
 ) -> Outcome {
+    let is_growing = response.object.growing().is_some();
     Outcome::Fetched(Box::new(Fetched {
+        reads: is_growing.then(|| Arc::clone(&response.object)),
         response,
         age,
         status,

@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 
 use crate::index::response::Response;
 use crate::policy::rule::Rule;
+use crate::store::Object;
 use crate::units::MonoNanos;
 
 /// How long a key is remembered whose answer could not be shared.
@@ -30,12 +31,19 @@ const ALONE_MAX: usize = 16_384;
 /// What the first request's answer means to those who waited for it.
 #[derive(Clone, Debug)]
 pub(super) enum Landing {
-    /// It is stored: look whether it is an answer for you.
-    Stored(Arc<Response>),
+    /// It is stored: look whether it is an answer for you. Whoever has this may read its body.
+    Stored(Arc<Response>, Arc<Object>),
     /// It is the first request's alone: go on to the origin yourself.
     Alone,
     /// There was none, and there would be none for you.
     Failed(Rule),
+}
+
+impl Landing {
+    /// Of a response that is stored.
+    pub(super) fn stored(response: &Arc<Response>) -> Self {
+        Self::Stored(Arc::clone(response), Arc::clone(&response.object))
+    }
 }
 
 /// How a request goes on.

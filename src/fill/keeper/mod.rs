@@ -1,18 +1,25 @@
 //! The keeper: has requests answered that the workers can't answer from memory.
 //!
 //! ```text
-//!  order ─▶ flights: one asks, others wait ─▶ exchange: origin ─▶ verdict ─▶ store ─▶ everybody aboard
-//!                                                                   │
-//!                                                                   └──────▶ pass: one client alone
+//!  order ─▶ flights: one asks, others wait ─▶ large: the disk store ─▶ exchange: origin ─▶ verdict ─▶ save ─▶ everybody aboard
+//!                                                                                          │          │
+//!                                                        pass: one client alone ◀──────────┘          └─▶ attend, pen:
+//!                                                                                                         large bodies
 //! ```
 //!
 //! Lives on the fill thread: nothing here is shared with another thread but the index and the bodies.
 
+mod attend;
+mod bring;
 mod counts;
 mod exchange;
 mod flights;
+mod large;
 mod pass;
+mod pen;
 mod save;
+mod shelf;
+mod source;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -21,15 +28,18 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::counts::Gauged;
 pub use self::counts::{KEEPER_FAMILIES, KeeperCount, KeeperCounts};
-use self::flights::{Boarding, Flights, Landing};
+use self::flights::{Boarding, Flights, Landing, Lead};
+use self::shelf::Shelf;
 use super::desk::Deliver;
+use super::disk::DiskTier;
 use super::origin::Origin;
 use super::settings::FillSettings;
-use crate::cache::order::{Fetch, Fetched, Filled, Outcome};
+use crate::cache::Way;
+use crate::cache::order::{Fetch, Filled, Outcome};
 use crate::http::head::Method;
 use crate::index::response::Response;
 use crate::index::responses::Responses;
-use crate::policy::cache_status::CacheStatus;
+use crate::policy::cache_status::{CacheStatus, Forward};
 use crate::policy::request::Asked;
 use crate::policy::reuse::{self, Reuse};
 use crate::policy::rule::Rule;
@@ -46,8 +56,16 @@ pub struct KeeperSettings {
     pub fill: FillSettings,
     /// Largest body that is kept on the heap.
     pub memory_max_object: usize,
-    /// Largest body that is stored at all.
+    /// Largest body that is kept in memory outside the heap.
     pub object_max: u64,
+    /// The disk store, where there is one.
+    pub disk: Option<Arc<DiskTier>>,
+    /// Largest body that goes to the disk store.
+    pub disk_max: u64,
+    /// The unit in which missing parts of bodies are asked for, in bytes.
+    pub block: u64,
+    /// The descriptors that bodies may hold.
+    pub descriptors: Arc<Budget>,
     /// The name in Via, with a part that no other running instance has.
     pub pseudonym: Box<str>,
     /// What it counts in.
@@ -66,6 +84,10 @@ pub(super) struct Keeper {
     settings: FillSettings,
     memory_max_object: usize,
     object_max: u64,
+    disk: Option<Arc<DiskTier>>,
+    disk_max: u64,
+    block: u64,
+    shelf: Shelf,
     pseudonym: Box<str>,
     deliver: Deliver,
     flights: Rc<Flights>,
@@ -77,7 +99,12 @@ pub(super) struct Keeper {
 impl Keeper {
     /// A keeper.
     pub(super) fn new(settings: KeeperSettings, deliver: Deliver) -> Rc<Self> {
+        let shelf = Shelf::new(settings.descriptors, Arc::clone(&settings.responses));
         Rc::new(Self {
+            shelf,
+            disk: settings.disk,
+            disk_max: settings.disk_max,
+            block: settings.block,
             responses: settings.responses,
             flights: Flights::new(settings.fill.waiters),
             fills: Arc::new(Semaphore::new(settings.fill.fills)),
@@ -122,23 +149,19 @@ impl Keeper {
         };
         let asked = Asked::of(fetch.method, &fetch.fields);
         if !is_shared(&fetch, &asked) {
-            return self.ask(&fetch, asked, &origin, None).await;
+            return self.answer_alone(fetch, asked, &origin).await;
         }
         match self.flights.board(&fetch.key, clock::mono()) {
-            Boarding::Alone => self.ask(&fetch, asked, &origin, None).await,
+            // Nothing was shared of its URL: a range of it goes as it was asked for.
+            Boarding::Alone if source::asked_range(&fetch).is_some() => {
+                self.ask_as_it_is(&fetch, asked, &origin).await
+            }
+            Boarding::Alone => self.answer_alone(fetch, asked, &origin).await,
             Boarding::Full => {
                 self.counts.bump(KeeperCount::RefusedWaiters);
                 Outcome::NotFetched(Rule::OriginBusy)
             }
-            Boarding::Lead(lead) => {
-                // It may have landed between the worker's look and this one.
-                if !fetch.is_refresh
-                    && let Some(outcome) = self.look(&fetch, &asked, None)
-                {
-                    return outcome;
-                }
-                self.ask(&fetch, asked, &origin, Some(lead)).await
-            }
+            Boarding::Lead(lead) => self.lead(fetch, asked, &origin, lead).await,
             Boarding::Joined(_) if fetch.is_refresh => Outcome::NotFetched(Rule::Collapsed),
             Boarding::Joined(landing) => {
                 let waiting = self.counts.hold(KeeperCount::Waiting);
@@ -147,9 +170,9 @@ impl Keeper {
                 match landing {
                     Err(_) => Outcome::NotFetched(Rule::OriginTimeout),
                     Ok(Ok(Landing::Failed(rule))) => Outcome::NotFetched(rule),
-                    Ok(Ok(Landing::Stored(response))) => {
+                    Ok(Ok(Landing::Stored(response, _reads))) => {
                         match self.look(&fetch, &asked, Some(response)) {
-                            Some(outcome) => outcome,
+                            Some((outcome, _)) => outcome,
                             None => self.send_on(&fetch, asked, &origin).await,
                         }
                     }
@@ -159,10 +182,88 @@ impl Keeper {
         }
     }
 
+    /// Answers for all aboard.
+    async fn lead(
+        self: &Rc<Self>,
+        mut fetch: Box<Fetch>,
+        asked: Asked,
+        origin: &Rc<Origin>,
+        lead: Lead,
+    ) -> Outcome {
+        // It may have landed between the worker's look and this one.
+        let mut found = self.look(&fetch, &asked, None);
+        let mut alone = Vec::new();
+        if found.is_none() {
+            alone = self.bring_up(&fetch, origin).await;
+            found = self.look_among(&fetch, &asked, &alone);
+        }
+        if !fetch.is_refresh
+            && let Some((outcome, response)) = found
+        {
+            lead.land(&Landing::stored(&response), clock::mono());
+            return outcome;
+        }
+        if asked.directives.only_if_cached {
+            lead.land(&Landing::Alone, clock::mono());
+            return Outcome::NotFetched(Rule::OnlyIfCached);
+        }
+        if source::is_range_for_one(&fetch) {
+            drop(lead);
+            return self.ask_as_it_is(&fetch, asked, origin).await;
+        }
+        self.tell_why(&mut fetch, &asked, &alone);
+        self.ask(&fetch, asked, origin, Some(lead), alone).await
+    }
+
+    /// Answers a request that no other waits for.
+    async fn answer_alone(
+        self: &Rc<Self>,
+        mut fetch: Box<Fetch>,
+        asked: Asked,
+        origin: &Rc<Origin>,
+    ) -> Outcome {
+        let reads = matches!(fetch.method, Method::Get | Method::Head);
+        let is_found = reads && fetch.rule.cache && !validation::is_for_origin_alone(&fetch.fields);
+        let mut alone = Vec::new();
+        if is_found {
+            alone = self.bring_up(&fetch, origin).await;
+            if let Some((outcome, _)) = self.look_among(&fetch, &asked, &alone) {
+                return outcome;
+            }
+            if asked.directives.only_if_cached {
+                return Outcome::NotFetched(Rule::OnlyIfCached);
+            }
+            if source::is_range_for_one(&fetch) {
+                return self.ask_as_it_is(&fetch, asked, origin).await;
+            }
+            self.tell_why(&mut fetch, &asked, &alone);
+        }
+        self.ask(&fetch, asked, origin, None, alone).await
+    }
+
+    /// Notes why the request goes on, where the disk had something that the worker did not know of.
+    fn tell_why(&self, fetch: &mut Fetch, asked: &Asked, alone: &[Arc<Response>]) {
+        if !matches!(fetch.why, Forward::UriMiss | Forward::VaryMiss) {
+            return;
+        }
+        if let Some(response) = self.select(fetch, alone) {
+            let (now, _) = clock::wall();
+            let verdict = reuse::judge(asked, &response.stored, &fetch.rule.overrides, now);
+            if let Way::Forward(why) = Way::of(verdict) {
+                fetch.why = why;
+            }
+        } else if !self.variants(fetch).is_empty() {
+            fetch.why = Forward::VaryMiss;
+        }
+    }
+
     /// Asks the origin for a request that has waited for another's answer in vain.
     async fn send_on(self: &Rc<Self>, fetch: &Fetch, asked: Asked, origin: &Rc<Origin>) -> Outcome {
         self.counts.bump(KeeperCount::SentOn);
-        self.ask(fetch, asked, origin, None).await
+        if source::asked_range(fetch).is_some() {
+            return self.ask_as_it_is(fetch, asked, origin).await;
+        }
+        self.ask(fetch, asked, origin, None, Vec::new()).await
     }
 
     /// A place among the fills; none where as many are under way as may be.
@@ -180,14 +281,51 @@ impl Keeper {
     }
 
     /// What is stored for the request, where it may be used; `landed` is a response that it has waited for.
-    fn look(&self, fetch: &Fetch, asked: &Asked, landed: Option<Arc<Response>>) -> Option<Outcome> {
-        let collapsed = landed.is_some();
-        let response = match landed {
-            Some(response) => {
-                vary::matches(&response.variant, &fetch.fields).then_some(response)?
-            }
-            None => self.select(fetch)?.1,
+    fn look(
+        &self,
+        fetch: &Fetch,
+        asked: &Asked,
+        landed: Option<Arc<Response>>,
+    ) -> Option<(Outcome, Arc<Response>)> {
+        let Some(response) = landed else {
+            return self.look_among(fetch, asked, &[]);
         };
+        if !vary::matches(&response.variant, &fetch.fields) {
+            return None;
+        }
+        self.usable(fetch, asked, response, true)
+    }
+
+    /// What is stored for the request, in memory or `alone`, where it may be used.
+    fn look_among(
+        &self,
+        fetch: &Fetch,
+        asked: &Asked,
+        alone: &[Arc<Response>],
+    ) -> Option<(Outcome, Arc<Response>)> {
+        let response = self.select(fetch, alone)?;
+        self.usable(fetch, asked, response, false)
+    }
+
+    /// The response that is selected for the request, in memory or `alone`.
+    fn select(&self, fetch: &Fetch, alone: &[Arc<Response>]) -> Option<Arc<Response>> {
+        let mut variants = self.variants(fetch);
+        variants.extend_from_slice(alone);
+        let stored = variants
+            .iter()
+            .map(|response| (&*response.variant, response.stored.response_time));
+        let chosen = vary::choose(stored, &fetch.fields)?;
+        variants.get(chosen).cloned()
+    }
+
+    /// The answer with a stored response, where that is fresh.
+    fn usable(
+        &self,
+        fetch: &Fetch,
+        asked: &Asked,
+        response: Arc<Response>,
+        collapsed: bool,
+    ) -> Option<(Outcome, Arc<Response>)> {
         let (now, _) = clock::wall();
         let verdict = reuse::judge(asked, &response.stored, &fetch.rule.overrides, now);
         let Reuse::Fresh { age, .. } = verdict else {
@@ -204,23 +342,15 @@ impl Keeper {
         } else {
             (CacheStatus::hit(ttl, ""), Rule::Fresh)
         };
-        Some(Outcome::Fetched(Box::new(Fetched {
-            response,
-            age: Some(age),
-            status,
-            rule,
-        })))
+        let outcome = exchange::fetched(Arc::clone(&response), Some(age), status, rule);
+        Some((outcome, response))
     }
 
-    /// The stored variants of the request's URL, and the place of the one that is selected, and it.
-    fn select(&self, fetch: &Fetch) -> Option<(Vec<Arc<Response>>, Arc<Response>)> {
+    /// Whether memory has a response that is selected for the request, fresh or not.
+    fn has_selectable(&self, fetch: &Fetch) -> bool {
         let variants = self.variants(fetch);
-        let stored = variants
-            .iter()
-            .map(|response| (&*response.variant, response.stored.response_time));
-        let chosen = vary::choose(stored, &fetch.fields)?;
-        let response = Arc::clone(variants.get(chosen)?);
-        Some((variants, response))
+        let mut all = variants.iter();
+        all.any(|response| vary::matches(&response.variant, &fetch.fields))
     }
 
     fn variants(&self, fetch: &Fetch) -> Vec<Arc<Response>> {

@@ -6,14 +6,17 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
+use super::attend::FirstRun;
+use super::bring::Filling;
 use super::exchange::{Exchange, fetched, is_without_content};
 use super::flights::{Landing, Lead};
+use super::source::Source;
 use super::{Keeper, KeeperCount};
 use crate::cache::order::{Fetch, Outcome};
 use crate::fill::origin::{OriginBody, OriginFault, OriginResponse};
 use crate::http::cache_control::ResponseDirectives;
 use crate::http::fields::{FieldLines, Fields};
-use crate::index::cached::Outcome as Inserted;
+use crate::index::cached::{Epoch, Outcome as Inserted};
 use crate::index::response::{Making, Response};
 use crate::policy::cache_status::CacheStatus;
 use crate::policy::forwarding;
@@ -31,8 +34,12 @@ use crate::store::{Held, Object};
 use crate::sys::clock;
 use crate::units::UnixSeconds;
 
-/// How much of the memory for bodies under way is taken at once.
-const CHARGE: u64 = 1 << 20;
+/// What a saved answer needs until its client has it.
+struct Saving<'f> {
+    exchange: Exchange<'f>,
+    making: Making,
+    lead: Option<Lead>,
+}
 
 impl Keeper {
     /// Stores an answer that may be stored; the outcome is there as soon as its head is.
@@ -43,32 +50,122 @@ impl Keeper {
         stored: Stored,
         lead: Option<Lead>,
     ) -> Outcome {
-        let Exchange {
-            fetch,
-            request_time,
-            began,
-            place,
-            ..
-        } = exchange;
-        let response_time = stored.response_time;
-        let received = Received {
-            status: answer.status,
-            fields: &answer.fields,
-            request_time,
-            response_time,
-        };
-        let Some(variant) = variant_of(fetch, &answer.fields) else {
+        let fetch = exchange.fetch;
+        let Some(making) = self.making(&exchange, &answer, stored) else {
             tell(lead, None);
-            return self.pass_on(fetch, answer, place);
+            return self.pass_on(fetch, answer, exchange.place);
         };
-        let directives = ResponseDirectives::of(&answer.fields);
-        let kept = stored_fields(&received, &directives, &fetch.rule.overrides);
-        let fields = self.own(&kept, &answer, response_time, &fetch.rule.overrides);
         let size = if is_without_content(fetch.method, &answer) {
             Some(0)
         } else {
             answer.body.size_hint()
         };
+        let saving = Saving {
+            exchange,
+            making,
+            lead,
+        };
+        match size {
+            Some(size) if size > self.memory_max_object as u64 => {
+                let part = (0, size, size);
+                self.save_large(saving, answer, part).await
+            }
+            _ => self.save_small(saving, answer, size),
+        }
+    }
+
+    /// Stores a part of a representation of `size` bytes (RFC 9111 s3.3): those from `first` to before `end`.
+    pub(super) async fn save_part(
+        self: &Rc<Self>,
+        exchange: Exchange<'_>,
+        answer: OriginResponse,
+        stored: Stored,
+        lead: Option<Lead>,
+        part: (u64, u64, u64),
+    ) -> Outcome {
+        match self.making(&exchange, &answer, stored) {
+            Some(making) => {
+                let saving = Saving {
+                    exchange,
+                    making,
+                    lead,
+                };
+                self.save_large(saving, answer, part).await
+            }
+            None => {
+                tell(lead, None);
+                Outcome::NotFetched(Rule::OriginBroken)
+            }
+        }
+    }
+
+    /// What a response is made of; none where it could not be selected again. Its body comes later.
+    fn making(
+        &self,
+        exchange: &Exchange<'_>,
+        answer: &OriginResponse,
+        stored: Stored,
+    ) -> Option<Making> {
+        let fetch = exchange.fetch;
+        let response_time = stored.response_time;
+        let received = Received {
+            status: answer.status,
+            fields: &answer.fields,
+            request_time: exchange.request_time,
+            response_time,
+        };
+        let variant = variant_of(fetch, &answer.fields)?;
+        let directives = ResponseDirectives::of(&answer.fields);
+        let kept = stored_fields(&received, &directives, &fetch.rule.overrides);
+        let fields = self.own(&kept, answer, response_time, &fetch.rule.overrides);
+        Some(Making {
+            key: fetch.key.clone(),
+            variant,
+            stored,
+            upstream_status: upstream_status(&answer.fields),
+            fields,
+            object: Arc::new(Object::of_response(Held::Heap(Box::default()), 0)),
+            told_size: None,
+            rule: Arc::clone(&fetch.rule),
+            tags: tags_of(fetch, &answer.fields),
+        })
+    }
+
+    /// Puts a new response into memory, and tells those who waited for it. What it took the place of, and whether it is stored.
+    fn enter(
+        &self,
+        response: &Arc<Response>,
+        began: Epoch,
+        lead: Option<Lead>,
+    ) -> (Option<Arc<Response>>, bool) {
+        let inserted = self.responses.insert_since(Arc::clone(response), began);
+        let is_stored = inserted.is_stored();
+        match inserted.outcome {
+            // Purged meanwhile: the next answer may be shared all the same.
+            Inserted::Purged => drop(lead),
+            _ => tell(lead, is_stored.then_some(response)),
+        }
+        (inserted.replaced, is_stored)
+    }
+
+    /// Stores a response whose body fits in memory, as far as its size is known.
+    fn save_small(
+        self: &Rc<Self>,
+        saving: Saving<'_>,
+        answer: OriginResponse,
+        size: Option<u64>,
+    ) -> Outcome {
+        let Saving {
+            exchange,
+            mut making,
+            lead,
+        } = saving;
+        let Exchange {
+            fetch,
+            began,
+            place,
+            ..
+        } = exchange;
         let mut writer = Body::begin(size, self.memory_max_object);
         let mut body = answer.body;
         let early = read_early(&mut writer, &mut body, size);
@@ -76,51 +173,97 @@ impl Keeper {
             Early::Complete => of_complete(&writer),
             _ => Object::of_response(Held::Growing(Arc::clone(writer.body())), 0),
         };
-        let response = Arc::new(Response::new(Making {
-            key: fetch.key.clone(),
-            variant,
-            stored,
-            upstream_status: upstream_status(&answer.fields),
-            fields,
-            object: Arc::new(object),
-            told_size: None,
-            rule: Arc::clone(&fetch.rule),
-            tags: tags_of(fetch, &answer.fields),
-        }));
-        let inserted = match early {
-            Early::Failed => None,
-            Early::Complete | Early::Open(_) => {
-                let inserted = self.responses.insert_since(Arc::clone(&response), began);
-                Some(inserted.outcome)
-            }
-        };
-        let is_stored = inserted == Some(Inserted::Stored);
-        match inserted {
-            // Purged meanwhile: the next answer may be shared all the same.
-            Some(Inserted::Purged) => drop(lead),
-            _ => tell(lead, is_stored.then_some(&response)),
-        }
-        let status = CacheStatus {
-            stored: is_stored,
-            ttl: is_stored.then(|| response.stored.ttl(response_time)),
-            ..CacheStatus::forwarded(fetch.why, "")
-        };
-        let age = Some(response.stored.age(response_time)).filter(|age| *age > 0);
-        match early {
-            Early::Complete => drop(place),
+        making.object = Arc::new(object);
+        let response = Arc::new(Response::new(making));
+        let is_stored = match early {
             Early::Failed => {
+                tell(lead, None);
                 writer.fail();
                 drop(place);
+                false
+            }
+            Early::Complete => {
+                let (replaced, is_stored) = self.enter(&response, began, lead);
+                if is_stored {
+                    self.to_disk(&response, began, replaced.as_ref());
+                }
+                drop(place);
+                is_stored
             }
             Early::Open(rest) => {
-                let bring = Rc::clone(self).bring(writer, body, rest, Arc::clone(&response));
+                let (replaced, is_stored) = self.enter(&response, began, lead);
+                let keeper = Rc::clone(self);
+                let shared = Arc::clone(&response);
                 drop(tokio::task::spawn_local(async move {
-                    bring.await;
+                    let filling = Filling {
+                        response: shared,
+                        began,
+                        replaced,
+                    };
+                    keeper.bring(writer, body, rest, filling).await;
                     drop(place);
                 }));
+                is_stored
             }
+        };
+        stored_answer(fetch, response, is_stored)
+    }
+
+    /// Stores a response whose body goes to a file, beginning with the bytes from `first` to before `end` of its `size`.
+    async fn save_large(
+        self: &Rc<Self>,
+        saving: Saving<'_>,
+        answer: OriginResponse,
+        (first, end, size): (u64, u64, u64),
+    ) -> Outcome {
+        let Saving {
+            exchange,
+            mut making,
+            lead,
+        } = saving;
+        let (fetch, began) = (exchange.fetch, exchange.began);
+        let ignores_ranges = exchange.has_own_range && end - first == size;
+        let source = Source::of(fetch, &exchange.origin, &making.stored, ignores_ranges);
+        let begun = self
+            .begin_large(&making, size, source.is_some(), began)
+            .await;
+        let Some(begun) = begun else {
+            self.counts.bump(KeeperCount::BodyNoMemory);
+            if end - first == size {
+                tell(lead, None);
+                return self.pass_on(fetch, answer, exchange.place);
+            }
+            // A part that is not the one that the client asked for.
+            drop(lead);
+            return Outcome::NotFetched(Rule::OriginBusy);
+        };
+        making.object = Arc::clone(&begun.object);
+        let response = Arc::new(Response::new(making));
+        let (replaced, is_stored) = self.enter(&response, began, lead);
+        if is_stored && begun.is_in_memory() {
+            self.forget_replaced(replaced.as_ref(), &response.object);
         }
-        fetched(response, age, status, Rule::Stored)
+        let first_run = FirstRun {
+            body: answer.body,
+            first,
+            end,
+            place: exchange.place,
+        };
+        self.attend(begun, &response, source, first_run);
+        stored_answer(fetch, response, is_stored)
+    }
+
+    /// Has a whole response in memory written to disk, where its rule wants it there.
+    pub(super) fn to_disk(
+        &self,
+        response: &Arc<Response>,
+        began: Epoch,
+        replaced: Option<&Arc<Response>>,
+    ) {
+        match self.disk_for(&response.rule) {
+            Some(disk) => disk.save(response, began, replaced),
+            None => self.forget_replaced(replaced, &response.object),
+        }
     }
 
     /// The fields as they are sent, with what this cache adds and without those that each answer has of its own.
@@ -144,105 +287,24 @@ impl Keeper {
             !(is("content-length") || is("cache-status") || is_replaced)
         })
     }
+}
 
-    /// Brings a body into the store while others read it.
-    async fn bring(
-        self: Rc<Self>,
-        mut writer: BodyWriter,
-        mut body: OriginBody,
-        rest: Option<Bytes>,
-        response: Arc<Response>,
-    ) {
-        let mut early = rest;
-        let ended = loop {
-            let next = match early.take() {
-                Some(bytes) => Ok(Some(bytes)),
-                None => body.next().await,
-            };
-            match next {
-                Ok(Some(bytes)) if !self.append(&mut writer, &bytes) => break false,
-                Ok(Some(_)) => self.wake(writer.wakers()),
-                Ok(None) => {
-                    let is_whole = writer.complete();
-                    self.counts.bump(match is_whole {
-                        true => KeeperCount::BodyComplete,
-                        false => KeeperCount::BodyBrokenOff,
-                    });
-                    break is_whole;
-                }
-                Err(_) => {
-                    self.counts.bump(KeeperCount::BodyBrokenOff);
-                    break false;
-                }
-            }
-            if !self.is_wanted(&writer, &response) {
-                self.counts.bump(KeeperCount::BodyUnwanted);
-                break false;
-            }
-        };
-        if ended {
-            if response.size().is_none() || writer.body().in_memory().is_some() {
-                // From now on its head has a length, and it takes no more room than its bytes.
-                let whole = response.with_object(Arc::new(of_complete(&writer)));
-                drop(self.responses.replace(&response, &Arc::new(whole)));
-            }
-        } else {
-            writer.fail();
-            self.responses.remove(&response);
-        }
-        self.wake(writer.wakers());
-    }
-
-    /// Appends to memory, or to a file once it is more than that takes.
-    fn append(&self, writer: &mut BodyWriter, bytes: &Bytes) -> bool {
-        let end = writer.appended() + bytes.len() as u64;
-        if end > self.object_max {
-            self.counts.bump(KeeperCount::BodyTooLarge);
-            return false;
-        }
-        if writer.body().file().is_none() {
-            if bytes.len() <= writer.memory_room() {
-                return writer.append(bytes).is_ok();
-            }
-            if writer.spill_to_memory().is_err() {
-                self.counts.bump(KeeperCount::BodyNoMemory);
-                return false;
-            }
-        }
-        while writer.charged() < end {
-            match self.memory.take(CHARGE) {
-                Some(charge) => writer.charge(charge, CHARGE),
-                None => {
-                    self.counts.bump(KeeperCount::BodyNoMemory);
-                    return false;
-                }
-            }
-        }
-        writer.append(bytes).is_ok()
-    }
-
-    fn is_indexed(&self, response: &Arc<Response>) -> bool {
-        let found = self.responses.find(&response.key);
-        found.is_some_and(|found| found.iter().any(|other| Arc::ptr_eq(other, response)))
-    }
-
-    /// Whether a fill goes on: somebody reads it, or more than half of it is there.
-    fn is_wanted(&self, writer: &BodyWriter, response: &Arc<Response>) -> bool {
-        // The index and the fill itself hold it, too.
-        let others = Arc::strong_count(response) > 1 + usize::from(self.is_indexed(response));
-        let is_half = response
-            .size()
-            .is_some_and(|size| writer.appended() >= size / 2);
-        others || is_half
-    }
+/// The outcome of a response that was just stored, or was to be.
+fn stored_answer(fetch: &Fetch, response: Arc<Response>, is_stored: bool) -> Outcome {
+    let response_time = response.stored.response_time;
+    let status = CacheStatus {
+        stored: is_stored,
+        ttl: is_stored.then(|| response.stored.ttl(response_time)),
+        ..CacheStatus::forwarded(fetch.why, "")
+    };
+    let age = Some(response.stored.age(response_time)).filter(|age| *age > 0);
+    fetched(response, age, status, Rule::Stored)
 }
 
 /// Tells those aboard of the response that they may look at, or that there is none for them.
 fn tell(lead: Option<Lead>, stored: Option<&Arc<Response>>) {
     if let Some(lead) = lead {
-        let landing = stored.map_or(Landing::Alone, |response| {
-            Landing::Stored(Arc::clone(response))
-        });
+        let landing = stored.map_or(Landing::Alone, Landing::stored);
         lead.land(&landing, clock::mono());
     }
 }
@@ -307,12 +369,12 @@ fn read_early(writer: &mut BodyWriter, body: &mut OriginBody, size: Option<u64>)
 }
 
 /// The next bytes, where they are there; the next wait for them asks to be woken.
-fn poll_now(body: &mut OriginBody) -> Poll<Result<Option<Bytes>, OriginFault>> {
+pub(super) fn poll_now(body: &mut OriginBody) -> Poll<Result<Option<Bytes>, OriginFault>> {
     body.poll_next(&mut Context::from_waker(Waker::noop()))
 }
 
 /// The object of a body that is complete: on the heap, where it is small enough, for a single send.
-fn of_complete(writer: &BodyWriter) -> Object {
+pub(super) fn of_complete(writer: &BodyWriter) -> Object {
     let body = writer.body();
     match body.in_memory() {
         Some(bytes) => Object::of_response(Held::Heap(bytes.into()), bytes.len() as u64),

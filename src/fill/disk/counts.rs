@@ -1,0 +1,69 @@
+//! What the disk tier has done, for other threads to read. What the store itself counts stands in `store::disk::DiskStats`.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::stats::counters::counters;
+
+counters! {
+    /// A counter of the disk tier; indexes [`TierCounts`].
+    enum TierCount,
+    /// The tier's table, in the order in which it is shown.
+    const TIER_FAMILIES;
+
+    "hotplate_disk_loads" Counter in "look-ups",
+    "Times the disk store was asked for what memory did not have, by what came of it.", by "result" {
+        LoadFound = "found",
+        LoadAbsent = "absent",
+        LoadFailed = "failed",
+    }
+
+    "hotplate_disk_saves" Counter in "responses",
+    "Responses that were to be written to the disk store, by what came of it.", by "result" {
+        SaveDone = "saved",
+        SaveUnwanted = "purged-meanwhile",
+        SaveTooLarge = "too-large",
+        SaveFailed = "failed",
+        SaveQueueFull = "queue-full",
+    }
+
+    "hotplate_disk_updates" Counter in "responses",
+    "Stored responses whose metadata was brought up to date on disk, by what came of it.", by "result" {
+        UpdateDone = "saved",
+        UpdateGone = "gone",
+        UpdateFailed = "failed",
+        UpdateQueueFull = "queue-full",
+    }
+
+    "hotplate_disk_invalidations" Counter in "responses",
+    "Responses on disk that were marked stale because a request changed something." { Invalidated }
+}
+
+/// The tier's counters.
+#[derive(Debug)]
+pub struct TierCounts([AtomicU64; TierCount::COUNT]);
+
+impl Default for TierCounts {
+    fn default() -> Self {
+        Self([const { AtomicU64::new(0) }; TierCount::COUNT])
+    }
+}
+
+impl TierCounts {
+    /// The value now.
+    #[must_use]
+    pub fn read(&self, count: TierCount) -> u64 {
+        self.0
+            .get(count.index())
+            .map_or(0, |value| value.load(Ordering::Relaxed))
+    }
+
+    pub(in crate::fill) fn bump(&self, count: TierCount) {
+        self.add(count, 1);
+    }
+
+    pub(super) fn add(&self, count: TierCount, more: u64) {
+        if let Some(value) = self.0.get(count.index()) {
+            value.fetch_add(more, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,458 @@
+//! The disk store as a tier of the cache: responses as the store's objects, and objects as responses.
+//!
+//! ```text
+//!   keeper ── load ──▶ blocking thread ──▶ find, verify, read ──▶ Loaded
+//!     │  ├─── begin ─▶ blocking thread ──▶ a writer of a body that is too large for memory
+//!     │  └─── save, update ──▶ queue ──▶ thread "disk" ──▶ objects that are in memory already
+//!     └────── invalidate ───▶ blocking thread ──▶ marks
+//! ```
+//!
+//! **Purges** are never outrun. Who purges does so in memory first, then here, then in memory again. What is written is asked for below the
+//! store's own lock whether memory knows of a purge since its fill began; so it is either refused, or there in time for the
+//! purge to find it. What is loaded enters memory with the epoch of before the look-up, so that the second purge there
+//! finds it, or refuses it.
+
+mod counts;
+mod queue;
+mod residents;
+
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+
+use tokio::sync::Semaphore;
+
+pub use self::counts::{TIER_FAMILIES, TierCount, TierCounts};
+use self::queue::{JOBS_MAX, Job, Porter};
+use self::residents::InMemory;
+use crate::http::fields::{FieldLines, Fields};
+use crate::http::mime;
+use crate::index::cached::Epoch;
+use crate::index::record;
+use crate::index::response::Response;
+use crate::index::responses::Responses;
+use crate::policy::key;
+use crate::store::disk::{
+    BlockMap, Body, BodyFile, Disk, DiskError, Extension, Health, Label, MayPublish, ObjectId,
+    Record, Selection, Writer,
+};
+
+/// Most look-ups at once; each takes a thread that may wait for the device.
+const LOADS_MAX: usize = 16;
+
+/// The tier; shared by the keeper, the porter and the operator.
+#[derive(Debug)]
+pub struct DiskTier {
+    disk: Arc<Disk>,
+    jobs: SyncSender<Job>,
+    loads: Semaphore,
+    memory_max: u64,
+    counts: Arc<TierCounts>,
+    missed: Arc<AtomicBool>,
+}
+
+/// The thread that writes; to be stopped before the process ends, so that nothing is lost.
+#[derive(Debug)]
+pub struct DiskThread {
+    tier: Arc<DiskTier>,
+    thread: JoinHandle<()>,
+}
+
+/// A stored response as the store has it.
+#[derive(Debug)]
+pub(in crate::fill) struct Loaded {
+    pub(in crate::fill) id: ObjectId,
+    pub(in crate::fill) label: Label,
+    pub(in crate::fill) size: u64,
+    pub(in crate::fill) body: LoadedBody,
+}
+
+/// Its body.
+#[derive(Debug)]
+pub(in crate::fill) enum LoadedBody {
+    /// Read, whole and verified.
+    Heap(Box<[u8]>),
+    /// In its data file.
+    File(Arc<BodyFile>, StoredBlocks),
+}
+
+/// Which blocks of a data file are there.
+#[derive(Clone, Debug)]
+pub(in crate::fill) struct StoredBlocks {
+    pub(in crate::fill) map: BlockMap,
+    /// In bytes.
+    pub(in crate::fill) block: u64,
+    /// The whole body's size in bytes.
+    pub(in crate::fill) size: u64,
+}
+
+impl StoredBlocks {
+    /// The bytes of block `number`: first, and the byte behind the last.
+    pub(in crate::fill) fn stretch(&self, number: u64) -> (u64, u64) {
+        let first = number.saturating_mul(self.block);
+        (first, first.saturating_add(self.block).min(self.size))
+    }
+
+    /// The parts of the bytes from `first` to before `end` that lie in blocks that are not there.
+    pub(in crate::fill) fn outside(&self, first: u64, end: u64) -> Vec<(u64, u64)> {
+        let mut parts: Vec<(u64, u64)> = Vec::new();
+        for number in first / self.block..end.div_ceil(self.block) {
+            let (from, to) = self.stretch(number);
+            let (from, to) = (from.max(first), to.min(end));
+            if self.map.is_present(number) || from >= to {
+                continue;
+            }
+            match parts.last_mut() {
+                Some(last) if last.1 == from => last.1 = to,
+                _ => parts.push((from, to)),
+            }
+        }
+        parts
+    }
+}
+
+impl DiskTier {
+    /// Starts the tier over `disk`. Bodies of up to `memory_max` bytes are read into memory where they may be there.
+    ///
+    /// # Errors
+    /// When its thread can't be made.
+    pub fn start(
+        disk: Disk,
+        responses: Arc<Responses>,
+        memory_max: usize,
+    ) -> std::io::Result<(Arc<Self>, DiskThread)> {
+        let disk = Arc::new(disk);
+        disk.set_residents(Arc::new(InMemory(Arc::clone(&responses))));
+        let (jobs, queue) = sync_channel(JOBS_MAX);
+        let counts = Arc::<TierCounts>::default();
+        let missed = Arc::<AtomicBool>::default();
+        let porter = Porter {
+            disk: Arc::clone(&disk),
+            responses,
+            counts: Arc::clone(&counts),
+            missed: Arc::clone(&missed),
+        };
+        let thread = std::thread::Builder::new()
+            .name("disk".to_owned())
+            .spawn(move || porter.work(&queue))?;
+        let tier = Arc::new(Self {
+            disk,
+            jobs,
+            loads: Semaphore::new(LOADS_MAX),
+            memory_max: memory_max as u64,
+            counts,
+            missed,
+        });
+        let stopped = DiskThread {
+            tier: Arc::clone(&tier),
+            thread,
+        };
+        Ok((tier, stopped))
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
+    /// What it has done.
+    #[must_use]
+    pub fn counts(&self) -> &TierCounts {
+        &self.counts
+    }
+
+    /// Whether the store works, and has nothing that it should not have any more.
+    pub(in crate::fill) fn works(&self) -> bool {
+        self.disk.health() == Health::Working && !self.missed.load(Ordering::Acquire)
+    }
+
+    /// Notes that something could not be taken out. Nothing of the store is used from then on, and when it works again it is
+    /// emptied first: what was meant must not come back.
+    fn miss(&self) {
+        if !self.missed.swap(true, Ordering::AcqRel) {
+            tracing::warn!("the disk store could not take out what it was to: it will be emptied");
+        }
+    }
+
+    /// What is stored under `key`. Small bodies are read where they may be in memory; of the others the block with the byte
+    /// `wanted` is verified.
+    pub(in crate::fill) async fn load(
+        self: &Arc<Self>,
+        key: &[u8],
+        may_be_in_memory: bool,
+        wanted: u64,
+    ) -> Vec<Loaded> {
+        if !self.works() {
+            return Vec::new();
+        }
+        // Never closed.
+        let Ok(_turn) = self.loads.acquire().await else {
+            return Vec::new();
+        };
+        let (tier, key) = (Arc::clone(self), Box::<[u8]>::from(key));
+        let load = move || tier.load_now(&key, may_be_in_memory, wanted);
+        let loaded = tokio::task::spawn_blocking(load).await;
+        let loaded = loaded.unwrap_or(Err(DiskError::StoodDown));
+        self.counts.bump(match &loaded {
+            Ok(found) if found.is_empty() => TierCount::LoadAbsent,
+            Ok(_) => TierCount::LoadFound,
+            Err(_) => TierCount::LoadFailed,
+        });
+        loaded.unwrap_or_default()
+    }
+
+    fn load_now(
+        &self,
+        key: &[u8],
+        may_be_in_memory: bool,
+        wanted: u64,
+    ) -> Result<Vec<Loaded>, DiskError> {
+        let mut loaded = Vec::new();
+        for record in self.disk.find(key)? {
+            let (id, label) = (record.id, record.label.clone());
+            let Some(size) = record.size else { continue };
+            if let Some(body) = self.body_of(record, size, may_be_in_memory, wanted)? {
+                self.disk.touch(id);
+                loaded.push(Loaded {
+                    id,
+                    label,
+                    size,
+                    body,
+                });
+            }
+        }
+        Ok(loaded)
+    }
+
+    /// The body of a record; none where its bytes turned out not to be those that were stored.
+    fn body_of(
+        &self,
+        record: Record,
+        size: u64,
+        may_be_in_memory: bool,
+        wanted: u64,
+    ) -> Result<Option<LoadedBody>, DiskError> {
+        let file = match record.body {
+            Body::Inline(bytes) => return Ok(Some(LoadedBody::Heap((&*bytes).into()))),
+            Body::File(file) => file,
+        };
+        let block = u64::from(record.block_size);
+        let to_memory = may_be_in_memory && record.is_complete && size <= self.memory_max;
+        for number in record.blocks.iter() {
+            let is_needed = to_memory || number == wanted / block.max(1);
+            if is_needed && !self.disk.verify_block(record.id, number)? {
+                return Ok(None);
+            }
+        }
+        if to_memory && let Some(bytes) = read(&file, size) {
+            return Ok(Some(LoadedBody::Heap(bytes)));
+        }
+        let blocks = StoredBlocks {
+            map: record.blocks,
+            block,
+            size,
+        };
+        Ok(Some(LoadedBody::File(file, blocks)))
+    }
+
+    /// Begins a body that is too large for memory; see [`Disk::begin`]. Where it `comes_in_parts`, each block is published as it
+    /// becomes whole.
+    pub(in crate::fill) async fn begin(
+        self: &Arc<Self>,
+        label: Label,
+        size: Option<u64>,
+        extension: Extension,
+        may_publish: MayPublish,
+        comes_in_parts: bool,
+    ) -> Result<(Writer, Arc<BodyFile>), DiskError> {
+        let tier = Arc::clone(self);
+        let begin = move || {
+            let mut writer = tier.disk.begin(label, size, extension)?;
+            writer.publish_if(may_publish);
+            let file = Arc::clone(writer.file()?);
+            if comes_in_parts {
+                writer.publish_partial()?;
+            }
+            Ok((writer, file))
+        };
+        let begun = tokio::task::spawn_blocking(begin).await;
+        begun.unwrap_or(Err(DiskError::StoodDown))
+    }
+
+    /// Has a response that is whole, and in memory, written. `replaced` is what it took the place of in memory.
+    pub(in crate::fill) fn save(
+        &self,
+        response: &Arc<Response>,
+        began: Epoch,
+        replaced: Option<&Arc<Response>>,
+    ) {
+        let job = Job::Save(Arc::clone(response), began);
+        if self.works() && self.jobs.try_send(job).is_ok() {
+            return;
+        }
+        self.counts.bump(TierCount::SaveQueueFull);
+        if let Some(id) = replaced.and_then(|replaced| replaced.object.on_disk()) {
+            self.forget(id);
+        }
+    }
+
+    /// Has the facts and fields of a response brought up to date, where its body is on disk.
+    pub(in crate::fill) fn update(&self, response: &Arc<Response>, began: Epoch) {
+        let Some(id) = response.object.on_disk() else {
+            return;
+        };
+        let job = Job::Update(Arc::clone(response), began);
+        if let Err(TrySendError::Full(_)) = self.jobs.try_send(job) {
+            // It stays as it was: stale sooner than it need be, which costs one more validation.
+            self.counts.bump(TierCount::UpdateQueueFull);
+            tracing::debug!(id = id.0, "too much waits for the disk store");
+        }
+    }
+
+    /// Has an object taken out.
+    pub(in crate::fill) fn forget(&self, id: ObjectId) {
+        if let Err(TrySendError::Full(_)) = self.jobs.try_send(Job::Remove(id)) {
+            // Too important to be left out: what is on disk would come back.
+            let (disk, missed) = (Arc::clone(&self.disk), Arc::clone(&self.missed));
+            drop(tokio::task::spawn_blocking(move || {
+                if disk.remove(id).is_err() {
+                    missed.store(true, Ordering::Release);
+                }
+            }));
+        }
+    }
+
+    /// Takes an object out, and returns when nobody finds it any more.
+    pub(in crate::fill) async fn drop_object(&self, id: ObjectId) {
+        let disk = Arc::clone(&self.disk);
+        let removed = tokio::task::spawn_blocking(move || disk.remove(id)).await;
+        if !matches!(removed, Ok(Ok(_))) {
+            self.miss();
+        }
+    }
+
+    /// Marks what is on disk under `keys` and with `tags` as invalidated (RFC 9111 s4.4); how many there were.
+    pub(in crate::fill) async fn invalidate(
+        self: &Arc<Self>,
+        keys: Vec<Vec<u8>>,
+        tags: Vec<Vec<u8>>,
+    ) -> u64 {
+        let tier = Arc::clone(self);
+        let mark = move || {
+            let mut count = 0;
+            for key in &keys {
+                // Marking waits for the device; most of what clients change is not stored.
+                if tier.disk.has_key(key)? {
+                    count += tier.mark_stale(&Selection::Key(key), |_| {})?;
+                }
+            }
+            for tag in &tags {
+                count += tier.mark_stale(&Selection::Tag(tag), |_| {})?;
+            }
+            Ok::<_, DiskError>(count)
+        };
+        let marked = tokio::task::spawn_blocking(mark).await;
+        let count = marked.unwrap_or(Err(DiskError::StoodDown));
+        if count.is_err() {
+            self.miss();
+        }
+        let count = count.unwrap_or(0);
+        self.counts.add(TierCount::Invalidated, count);
+        count
+    }
+
+    /// Marks what is selected as invalidated, for good when it returns, and tells of each. Returns how many there were.
+    ///
+    /// # Errors
+    /// `StoodDown`: it will be emptied when it works again.
+    pub fn mark_stale(
+        &self,
+        selection: &Selection<'_>,
+        mut told: impl FnMut(&Label),
+    ) -> Result<u64, DiskError> {
+        let mut count = 0;
+        let marked = self.disk.mark(selection, |label| {
+            count += 1;
+            told(label);
+            record::marked_stale(&label.meta)
+        });
+        marked.inspect_err(|_| self.miss())?;
+        Ok(count)
+    }
+
+    /// Removes what is selected, for good when it returns, and tells of each. Returns how many there were.
+    ///
+    /// # Errors
+    /// `StoodDown`: it will be emptied when it works again.
+    pub fn remove(
+        &self,
+        selection: &Selection<'_>,
+        told: impl FnMut(&Label),
+    ) -> Result<u64, DiskError> {
+        let removed = self.disk.remove_all(selection, told);
+        removed.inspect_err(|_| self.miss())
+    }
+}
+
+impl DiskThread {
+    /// Has everything written that waits, and the store committed.
+    pub fn stop(self) {
+        // Fails where the thread has ended already.
+        self.tier.jobs.send(Job::Stop).ok();
+        if self.thread.join().is_err() {
+            tracing::error!("the disk store's thread panicked");
+        }
+        if let Err(error) = self.tier.disk.flush() {
+            tracing::warn!("what was written last is not safe on disk: {error}");
+        }
+    }
+}
+
+/// Asks, whenever it is called, whether no purge since `began` means what is stored under this label.
+pub(in crate::fill) fn unless_purged(
+    responses: &Arc<Responses>,
+    label: &Label,
+    began: Epoch,
+) -> MayPublish {
+    let responses = Arc::clone(responses);
+    let (key, tags) = (label.key.clone(), label.tags.clone());
+    Arc::new(move || {
+        let tags = tags.iter().map(AsRef::as_ref);
+        !responses.is_purged_since(&key, tags, began)
+    })
+}
+
+/// What a response is stored under, and what it is beside its body.
+pub(in crate::fill) fn label_of(response: &Response) -> Label {
+    let upstream = &response.upstream_status;
+    Label {
+        key: response.key.clone(),
+        variant: response.variant.clone(),
+        meta: record::encode(&response.stored, &response.fields, upstream),
+        tags: response.tags.to_vec(),
+    }
+}
+
+/// The extension of the data file of a response to the URL of `key`: what other programs know its bytes by.
+pub(in crate::fill) fn extension_of(key: &[u8], fields: &Fields) -> Extension {
+    let content_type = fields.value("content-type");
+    Extension::new(&mime::extension_of(key::path_of(key), content_type))
+}
+
+/// All of a data file whose blocks were verified; none where it can't be read.
+fn read(file: &BodyFile, size: u64) -> Option<Box<[u8]>> {
+    let mut bytes = vec![0; usize::try_from(size).ok()?];
+    let mut at = 0;
+    while let Some(rest) = bytes.get_mut(at..).filter(|rest| !rest.is_empty()) {
+        match rustix::io::pread(file.as_fd(), rest, at as u64) {
+            Ok(0) => return None,
+            Ok(count) => at += count,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return None,
+        }
+    }
+    Some(bytes.into())
+}

@@ -1,0 +1,148 @@
+//! The thread that writes to the disk store what is in memory already, and looks after the store.
+//!
+//! Its queue is bounded: what does not fit stays in memory alone, or, where an older response would be found on disk in its place,
+//! has that one taken out. Each second, or when the queue lets it, the thread goes on with the sweep, and every 30 s it
+//! probes a store that stands down.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use super::counts::{TierCount, TierCounts};
+use super::{extension_of, label_of, unless_purged};
+use crate::index::cached::Epoch;
+use crate::index::response::Response;
+use crate::index::responses::Responses;
+use crate::policy::settings::Tier;
+use crate::store::disk::{Disk, DiskError, Health, ObjectId, Selection};
+use crate::sys::clock;
+use crate::units::MonoNanos;
+
+/// Most jobs that wait.
+pub(super) const JOBS_MAX: usize = 8192;
+/// How long the thread sleeps at most.
+const TICK: Duration = Duration::from_secs(1);
+/// How often a store that stands down is probed.
+const PROBE_EVERY: Duration = Duration::from_secs(30);
+/// File names that the sweep looks at in one go.
+const SWEEP_BUDGET: usize = 512;
+
+/// Something to be written. The epoch is that before the origin was asked: what was purged since is not written.
+#[derive(Debug)]
+pub(super) enum Job {
+    /// A response with a whole body in memory.
+    Save(Arc<Response>, Epoch),
+    /// The facts and fields of a response whose body is there already.
+    Update(Arc<Response>, Epoch),
+    /// An object that was replaced by one that is not on disk.
+    Remove(ObjectId),
+    /// The last one.
+    Stop,
+}
+
+/// What the thread works with.
+pub(super) struct Porter {
+    pub(super) disk: Arc<Disk>,
+    pub(super) responses: Arc<Responses>,
+    pub(super) counts: Arc<TierCounts>,
+    /// See `DiskTier::miss`.
+    pub(super) missed: Arc<AtomicBool>,
+}
+
+impl Porter {
+    /// Works until it is told to stop.
+    pub(super) fn work(self, jobs: &Receiver<Job>) {
+        let mut sweeps = true;
+        let mut tended = clock::mono();
+        loop {
+            match jobs.recv_timeout(TICK) {
+                Ok(Job::Save(response, began)) => self.save(&response, began),
+                Ok(Job::Update(response, began)) => self.update(&response, began),
+                Ok(Job::Remove(id)) => {
+                    if self.disk.remove(id).is_err() {
+                        self.missed.store(true, Ordering::Release);
+                    }
+                }
+                Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {
+                    if sweeps {
+                        let swept = self.disk.sweep_some(SWEEP_BUDGET);
+                        sweeps = !swept.is_ok_and(|report| report.is_done);
+                    }
+                }
+            }
+            sweeps |= self.tend(&mut tended);
+        }
+    }
+
+    /// Probes a store that stands down, from time to time; true where it works again.
+    fn tend(&self, tended: &mut MonoNanos) -> bool {
+        let now = clock::mono();
+        if now.since(*tended) < PROBE_EVERY {
+            return false;
+        }
+        *tended = now;
+        let stood_down = self.disk.health() != Health::Working;
+        if stood_down && self.disk.probe() != Health::Working {
+            return false;
+        }
+        if self.missed.load(Ordering::Acquire)
+            && self.disk.remove_all(&Selection::All, |_| {}).is_ok()
+        {
+            self.missed.store(false, Ordering::Release);
+            tracing::warn!("the disk store was emptied: it had missed removals");
+        }
+        stood_down
+    }
+
+    fn save(&self, response: &Arc<Response>, began: Epoch) {
+        let count = match self.write(response, began) {
+            Ok(id) => {
+                response.object.set_on_disk(Some(id));
+                if response.rule.tiers.first() != Some(&Tier::Memory) {
+                    // The disk comes first: it is brought up again when it is asked for.
+                    self.responses.remove(response);
+                }
+                TierCount::SaveDone
+            }
+            Err(DiskError::Unwanted) => TierCount::SaveUnwanted,
+            Err(DiskError::TooLarge | DiskError::TooLong) => TierCount::SaveTooLarge,
+            Err(error) => {
+                tracing::debug!("a response was not written to disk: {error}");
+                TierCount::SaveFailed
+            }
+        };
+        self.counts.bump(count);
+    }
+
+    fn write(&self, response: &Arc<Response>, began: Epoch) -> Result<ObjectId, DiskError> {
+        let body = response.object.in_memory().ok_or(DiskError::Incomplete)?;
+        let size = body.len() as u64;
+        let extension = extension_of(&response.key, &response.fields);
+        let label = label_of(response);
+        let may_publish = unless_purged(&self.responses, &label, began);
+        let mut writer = self.disk.begin(label, Some(size), extension)?;
+        writer.publish_if(may_publish);
+        writer.write_at(0, body)?;
+        writer.complete()
+    }
+
+    fn update(&self, response: &Arc<Response>, began: Epoch) {
+        let Some(id) = response.object.on_disk() else {
+            return;
+        };
+        let label = label_of(response);
+        let may_update = unless_purged(&self.responses, &label, began);
+        let (meta, tags) = (label.meta, Some(label.tags));
+        let count = match self.disk.update(id, meta, tags, Some(&may_update)) {
+            Ok(()) => TierCount::UpdateDone,
+            Err(DiskError::Gone | DiskError::Unwanted) => TierCount::UpdateGone,
+            Err(error) => {
+                tracing::debug!("a response was not brought up to date on disk: {error}");
+                TierCount::UpdateFailed
+            }
+        };
+        self.counts.bump(count);
+    }
+}

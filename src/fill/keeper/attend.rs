@@ -1,0 +1,417 @@
+//! Attends a body that is stored in part, or not verified yet: brings what its readers ask for.
+//!
+//! ```text
+//!   readers ── ask ──▶ attendant ─┬─ in the store ──▶ verify the block
+//!                                 ├─ on its way ────▶ wait for the run that brings it
+//!                                 └─ missing ───────▶ a run: the origin is asked for the range
+//!   runs ── bytes ──▶ pen ──▶ store and body ──▶ readers are woken
+//! ```
+//!
+//! A **run** is one answer of the origin, whose bytes follow each other: the answer that the response came with, or one to a request
+//! for a range under the stored validator. Several may be under way, at different places.
+//!
+//! The attendant ends when the body is complete, or has failed, or nobody has it any more. It fails the body where bytes that somebody
+//! waits for can't be brought: those readers' connections are reset, and the response leaves memory. What the store has of
+//! it stays there, unless the origin has another representation by now.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::{Arc, Weak};
+
+use tokio::sync::Notify;
+
+use super::pen::Pen;
+use super::shelf::responses_of;
+use super::source::{RangeAnswer, Source};
+use super::{Keeper, KeeperCount, Place};
+use crate::fill::disk::DiskTier;
+use crate::fill::origin::OriginBody;
+use crate::store::Object;
+use crate::store::body::BodyState;
+use crate::store::disk::ObjectId;
+
+/// Most runs of one body at a time.
+const RUNS_MAX: usize = 4;
+/// Who waits for a byte within this distance before a run waits for the run.
+const NEAR: u64 = 4 << 20;
+/// Blocks that are verified ahead of who asks.
+const VERIFY_AHEAD: u64 = 4;
+/// What a run gathers before it writes, where the origin is faster than the store.
+const GATHERED_MAX: usize = 512 << 10;
+/// A run that nobody waits for goes on where no more than this is left of it.
+const REST_MAX: u64 = 1 << 20;
+
+/// See the module's header.
+pub(super) struct Attendant {
+    keeper: Rc<Keeper>,
+    key: Box<[u8]>,
+    object: Weak<Object>,
+    size: u64,
+    pen: Pen,
+    source: Option<Source>,
+    /// The store's object, where it was published.
+    on_disk: Option<(Arc<DiskTier>, ObjectId)>,
+    runs: RefCell<Vec<Rc<Run>>>,
+    /// The origin has another representation by now.
+    is_over: Cell<bool>,
+    /// A run has ended, or brought bytes that somebody may have waited for.
+    stirred: Notify,
+}
+
+/// What an attendant begins with; see the fields of [`Attendant`].
+pub(super) struct Attended {
+    pub(super) key: Box<[u8]>,
+    pub(super) object: Arc<Object>,
+    pub(super) size: u64,
+    pub(super) pen: Pen,
+    pub(super) source: Option<Source>,
+    pub(super) on_disk: Option<(Arc<DiskTier>, ObjectId)>,
+}
+
+/// The answer that a response came with: its bytes go on from this one.
+pub(super) struct FirstRun {
+    pub(super) body: OriginBody,
+    pub(super) first: u64,
+    pub(super) end: u64,
+    pub(super) place: Place,
+}
+
+/// One answer of the origin that brings bytes.
+#[derive(Debug)]
+struct Run {
+    /// The next byte that it brings.
+    next: Cell<u64>,
+    end: u64,
+    /// It brings the whole body.
+    is_whole: bool,
+}
+
+/// Why a run ended before its end.
+enum Cut {
+    /// Nobody wants its bytes.
+    Unwanted,
+    /// The origin broke off, could not be asked, or there is no room for its bytes.
+    Failed,
+    /// The origin has another representation.
+    Changed,
+}
+
+impl Attendant {
+    /// Begins to attend.
+    pub(super) fn begin(keeper: &Rc<Keeper>, attended: Attended, first: Option<FirstRun>) {
+        let attendant = Rc::new(Self {
+            keeper: Rc::clone(keeper),
+            key: attended.key,
+            object: Arc::downgrade(&attended.object),
+            size: attended.size,
+            pen: attended.pen,
+            source: attended.source,
+            on_disk: attended.on_disk,
+            runs: RefCell::default(),
+            is_over: Cell::new(false),
+            stirred: Notify::new(),
+        });
+        if let Some(first) = first {
+            attendant.start(first);
+        }
+        drop(tokio::task::spawn_local(attendant.attend()));
+    }
+
+    async fn attend(self: Rc<Self>) {
+        let mut waiting: Vec<(u64, u64)> = Vec::new();
+        loop {
+            let asked = tokio::select! {
+                asked = self.pen.body.asked() => asked,
+                () = self.stirred.notified() => Some(Vec::new()),
+            };
+            let Some(asked) = asked else {
+                return;
+            };
+            waiting.extend(asked);
+            match self.pen.body.state() {
+                BodyState::Open => {}
+                BodyState::Failed => return,
+                BodyState::Complete => {
+                    self.finish().await;
+                    return;
+                }
+            }
+            if !self.has_readers() {
+                // Those who asked have left: nothing is fetched for them.
+                waiting.clear();
+            }
+            waiting.sort_unstable();
+            waiting.dedup();
+            let mut still = Vec::new();
+            for (first, end) in std::mem::take(&mut waiting) {
+                if self.serve(first, end.min(self.size)).await {
+                    still.push((first, end));
+                }
+            }
+            waiting = still;
+        }
+    }
+
+    /// Does what brings the bytes from `first` on to who waits for those up to before `end`. Whether that takes more.
+    async fn serve(self: &Rc<Self>, first: u64, end: u64) -> bool {
+        if self.is_over.get() {
+            return false;
+        }
+        let Some((gap, _)) = self.pen.body.gaps(first, end).into_iter().next() else {
+            return false;
+        };
+        if gap > first {
+            // What it waited for is there; it asks again for the rest.
+            return false;
+        }
+        if self.is_stored(first) {
+            return self.verify(first, end).await;
+        }
+        let ignores_ranges = self.source.as_ref().is_some_and(Source::ignores_ranges);
+        let is_coming = |run: &Rc<Run>| {
+            let next = run.next.get();
+            let is_near = ignores_ranges || first.saturating_sub(next) <= NEAR;
+            next <= first && first < run.end && is_near
+        };
+        let (comes, count) = {
+            let runs = self.runs.borrow();
+            (runs.iter().any(is_coming), runs.len())
+        };
+        if comes || count >= RUNS_MAX {
+            return true;
+        }
+        if self.source.is_none() {
+            // It can come by a run under way alone, however far that is.
+            if count == 0 {
+                self.fail();
+            }
+            return true;
+        }
+        let (first, end) = self.run_for(first, end);
+        self.ask(first, end);
+        true
+    }
+
+    fn is_stored(&self, byte: u64) -> bool {
+        let stored = self.pen.stored();
+        stored.is_some_and(|stored| stored.map.is_present(byte / stored.block))
+    }
+
+    /// Verifies the stored block with the byte `first`, and some of those behind it.
+    async fn verify(self: &Rc<Self>, first: u64, end: u64) -> bool {
+        let (Some(stored), Some((tier, id))) = (self.pen.stored(), &self.on_disk) else {
+            return false;
+        };
+        let from = first / stored.block;
+        let to = end.div_ceil(stored.block).min(from + VERIFY_AHEAD);
+        for number in from..to.max(from + 1) {
+            let (start, stop) = stored.stretch(number);
+            if !stored.map.is_present(number) {
+                break;
+            }
+            if self.pen.body.gaps(start, stop).is_empty() {
+                continue;
+            }
+            let (tier, id) = (Arc::clone(tier), *id);
+            let verify = move || tier.disk().verify_block(id, number);
+            let verified = tokio::task::spawn_blocking(verify).await;
+            if !matches!(verified, Ok(Ok(true))) {
+                if number == from {
+                    self.fail();
+                }
+                break;
+            }
+            self.pen.body.wrote(start, stop);
+            self.keeper.wake(self.pen.body.wakers());
+        }
+        self.stirred.notify_one();
+        false
+    }
+
+    /// The stretch that a run brings for who waits for `first` and further bytes up to before `end`: whole blocks, as far as they
+    /// are missing, and up to what another run brings.
+    fn run_for(&self, first: u64, end: u64) -> (u64, u64) {
+        let block = self.keeper.block;
+        let start = first - first % block;
+        let stop = end.div_ceil(block).saturating_mul(block).min(self.size);
+        let gaps = self.pen.missing(start, stop);
+        let gap = gaps.iter().find(|(_, to)| *to > first);
+        let (start, mut stop) = gap.copied().unwrap_or((first, end));
+        for run in self.runs.borrow().iter() {
+            let next = run.next.get();
+            if next > first && next < stop {
+                stop = next;
+            }
+        }
+        (start.min(first), stop)
+    }
+
+    /// Asks the origin for a stretch.
+    fn ask(self: &Rc<Self>, first: u64, end: u64) {
+        let run = Rc::new(Run {
+            next: Cell::new(first),
+            end,
+            is_whole: false,
+        });
+        self.runs.borrow_mut().push(Rc::clone(&run));
+        let attendant = Rc::clone(self);
+        drop(tokio::task::spawn_local(async move {
+            let cut = attendant.fetch(&run).await;
+            attendant.ended(&run, cut).await;
+        }));
+    }
+
+    async fn fetch(&self, run: &Run) -> Result<(), Cut> {
+        let source = self.source.as_ref().ok_or(Cut::Failed)?;
+        let _place = self.keeper.place().ok_or(Cut::Failed)?;
+        self.keeper.counts.bump(KeeperCount::RangesAsked);
+        let first = run.next.get();
+        let request = source.request(&self.keeper, first, run.end);
+        let sent = source.origin.send(request);
+        let answered = tokio::time::timeout(self.keeper.settings.fill_timeout, sent).await;
+        let answer = answered.ok().and_then(Result::ok).ok_or(Cut::Failed)?;
+        match source.judge(&answer, first, self.size) {
+            RangeAnswer::From(from) => {
+                run.next.set(from);
+                self.carry(run, answer.body).await
+            }
+            RangeAnswer::Changed => Err(Cut::Changed),
+            RangeAnswer::Failed => Err(Cut::Failed),
+        }
+    }
+
+    /// Takes up the answer that the response came with.
+    fn start(self: &Rc<Self>, first: FirstRun) {
+        let run = Rc::new(Run {
+            next: Cell::new(first.first),
+            end: first.end,
+            is_whole: first.first == 0 && first.end == self.size,
+        });
+        self.runs.borrow_mut().push(Rc::clone(&run));
+        let attendant = Rc::clone(self);
+        let FirstRun { body, place, .. } = first;
+        drop(tokio::task::spawn_local(async move {
+            let cut = attendant.carry(&run, body).await;
+            drop(place);
+            let count = match cut {
+                Ok(()) => KeeperCount::BodyComplete,
+                Err(Cut::Unwanted) => KeeperCount::BodyUnwanted,
+                Err(Cut::Failed | Cut::Changed) => KeeperCount::BodyBrokenOff,
+            };
+            attendant.keeper.counts.bump(count);
+            attendant.ended(&run, cut).await;
+        }));
+    }
+
+    /// Takes in what comes, until there is no more or nobody wants it.
+    async fn carry(&self, run: &Run, mut body: OriginBody) -> Result<(), Cut> {
+        loop {
+            let mut pieces = Vec::new();
+            match body.next().await {
+                Ok(Some(bytes)) => pieces.push(bytes),
+                Ok(None) if run.next.get() >= run.end => return Ok(()),
+                // A whole body that is shorter than it said, or a part that is shorter than asked.
+                Ok(None) | Err(_) => return Err(Cut::Failed),
+            }
+            let mut size = pieces.iter().map(bytes::Bytes::len).sum::<usize>();
+            while size < GATHERED_MAX
+                && let std::task::Poll::Ready(Ok(Some(bytes))) = super::save::poll_now(&mut body)
+            {
+                size += bytes.len();
+                pieces.push(bytes);
+            }
+            let first = run.next.get();
+            let end = first + size as u64;
+            if self.is_over.get() || end > self.size {
+                return Err(Cut::Failed);
+            }
+            if !self.pen.write(&self.keeper, first, pieces).await {
+                return Err(Cut::Failed);
+            }
+            run.next.set(end);
+            if self.pen.is_spilled() {
+                self.leave_memory();
+            }
+            self.keeper.wake(self.pen.body.wakers());
+            self.stirred.notify_one();
+            if end >= run.end {
+                // Further bytes, if any, are nobody's.
+                return Ok(());
+            }
+            if !self.is_wanted(run) {
+                return Err(Cut::Unwanted);
+            }
+        }
+    }
+
+    /// Whether a run goes on: somebody reads the body, or most of it is there, or little of the run is left.
+    fn is_wanted(&self, run: &Run) -> bool {
+        let next = run.next.get();
+        let is_near_its_end = if run.is_whole {
+            next >= self.size / 2
+        } else {
+            run.end - next <= REST_MAX
+        };
+        is_near_its_end && self.object.strong_count() > 0 || self.has_readers()
+    }
+
+    fn has_readers(&self) -> bool {
+        let object = self.object.upgrade();
+        object.is_some_and(|object| self.keeper.has_readers(&self.key, &object, 1))
+    }
+
+    async fn ended(&self, run: &Rc<Run>, ended: Result<(), Cut>) {
+        self.runs
+            .borrow_mut()
+            .retain(|other| !Rc::ptr_eq(other, run));
+        match ended {
+            Ok(()) => {}
+            // Readers are told when nobody can find the old bytes any more.
+            Err(_) if self.is_over.get() => {}
+            // What there is stays, and the rest is asked for when it is wanted.
+            Err(Cut::Unwanted) if self.source.is_some() => {}
+            Err(Cut::Unwanted | Cut::Failed) => self.fail(),
+            Err(Cut::Changed) => {
+                self.is_over.set(true);
+                self.keeper.counts.bump(KeeperCount::RangesChanged);
+                // Out of memory first, then off the disk, so that nobody who comes now finds it.
+                self.leave_memory();
+                if let Some((tier, id)) = &self.on_disk {
+                    tier.drop_object(*id).await;
+                }
+                self.fail();
+            }
+        }
+        self.stirred.notify_one();
+    }
+
+    /// No more bytes come.
+    fn fail(&self) {
+        self.pen.body.fail();
+        self.leave_memory();
+        self.keeper.wake(self.pen.body.wakers());
+        self.stirred.notify_one();
+    }
+
+    fn leave_memory(&self) {
+        if let Some(object) = self.object.upgrade() {
+            for response in responses_of(&self.keeper.responses, &self.key, &object) {
+                self.keeper.responses.remove(&response);
+            }
+        }
+    }
+
+    /// All bytes are there.
+    async fn finish(&self) {
+        self.keeper.wake(self.pen.body.wakers());
+        let id = self.pen.complete().await;
+        let Some(object) = self.object.upgrade() else {
+            return;
+        };
+        if self.pen.is_spilled() {
+            self.leave_memory();
+        } else if id.is_some() {
+            object.set_on_disk(id);
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! Brings the body of a response whose size is not known, or that fits in memory: it begins there, and goes on in a file where
+//! it outgrows it.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::pen::CHARGE;
+use super::save::of_complete;
+use super::shelf::responses_of;
+use super::{Keeper, KeeperCount};
+use crate::fill::disk::{extension_of, label_of, unless_purged};
+use crate::fill::origin::OriginBody;
+use crate::index::cached::Epoch;
+use crate::index::response::Response;
+use crate::store::Object;
+use crate::store::body::BodyWriter;
+use crate::store::body_file::BodyFile;
+use crate::store::budget::Charge;
+use crate::store::disk::Writer;
+
+/// A response on its way into memory.
+pub(super) struct Filling {
+    pub(super) response: Arc<Response>,
+    pub(super) began: Epoch,
+    /// What it took the place of.
+    pub(super) replaced: Option<Arc<Response>>,
+}
+
+/// The file of a body whose size is not known.
+struct Large {
+    pen: LargePen,
+    /// Its descriptor.
+    _charge: Charge,
+}
+
+enum LargePen {
+    Disk(Box<Writer>),
+    Memory,
+}
+
+impl Keeper {
+    /// Brings a body into the store while others read it.
+    pub(super) async fn bring(
+        self: Rc<Self>,
+        mut writer: BodyWriter,
+        mut body: OriginBody,
+        rest: Option<Bytes>,
+        filling: Filling,
+    ) {
+        let response = &filling.response;
+        let mut large = None;
+        let mut early = rest;
+        let ended = loop {
+            let next = match early.take() {
+                Some(bytes) => Ok(Some(bytes)),
+                None => body.next().await,
+            };
+            match next {
+                Ok(Some(bytes)) => {
+                    if !self.append(&mut writer, &mut large, &bytes, &filling).await {
+                        break false;
+                    }
+                    self.wake(writer.wakers());
+                }
+                Ok(None) => {
+                    let is_whole = writer.complete();
+                    self.counts.bump(match is_whole {
+                        true => KeeperCount::BodyComplete,
+                        false => KeeperCount::BodyBrokenOff,
+                    });
+                    break is_whole;
+                }
+                Err(_) => {
+                    self.counts.bump(KeeperCount::BodyBrokenOff);
+                    break false;
+                }
+            }
+            // What is small comes to its end anyway.
+            let own = usize::from(!self.is_indexed(response));
+            if large.is_some() && !self.has_readers(&response.key, &response.object, own) {
+                self.counts.bump(KeeperCount::BodyUnwanted);
+                break false;
+            }
+        };
+        if ended {
+            self.keep_whole(&writer, large, &filling).await;
+        } else {
+            writer.fail();
+            self.responses.remove(response);
+        }
+        self.wake(writer.wakers());
+    }
+
+    /// The body is whole: from now on its head has a length, and it takes no more room than its bytes.
+    async fn keep_whole(&self, writer: &BodyWriter, large: Option<Large>, filling: &Filling) {
+        let response = &filling.response;
+        let is_small = writer.body().in_memory().is_some();
+        if response.size().is_some() && !is_small {
+            return;
+        }
+        let whole = of_complete(writer);
+        if let Some(Large {
+            pen: LargePen::Disk(disk),
+            ..
+        }) = large
+        {
+            let completed = tokio::task::spawn_blocking(move || disk.complete()).await;
+            if let Ok(Ok(id)) = completed {
+                whole.set_on_disk(Some(id));
+            }
+        }
+        let whole = Arc::new(response.with_object(Arc::new(whole)));
+        let replaced = self.responses.replace(response, &whole);
+        if replaced.is_stored() && is_small {
+            self.to_disk(&whole, filling.began, filling.replaced.as_ref());
+        } else if replaced.is_stored() && whole.object.on_disk().is_none() {
+            self.forget_replaced(filling.replaced.as_ref(), &whole.object);
+        }
+    }
+
+    /// Appends to memory, or to a file once it is more than that takes.
+    async fn append(
+        &self,
+        writer: &mut BodyWriter,
+        large: &mut Option<Large>,
+        bytes: &Bytes,
+        filling: &Filling,
+    ) -> bool {
+        if large.is_none() && writer.body().file().is_none() && bytes.len() <= writer.memory_room()
+        {
+            return writer.append(bytes).is_ok();
+        }
+        let end = writer.appended() + bytes.len() as u64;
+        if end > self.size_max(&filling.response.rule) {
+            self.counts.bump(KeeperCount::BodyTooLarge);
+            return false;
+        }
+        if large.is_none() {
+            *large = self.spill(writer, filling).await;
+        }
+        match large {
+            Some(large) => self.append_to_file(writer, large, bytes).await,
+            None => false,
+        }
+    }
+
+    /// Moves a body that has outgrown memory to a file: in the disk store where its rule and the store allow.
+    async fn spill(&self, writer: &mut BodyWriter, filling: &Filling) -> Option<Large> {
+        let response = &filling.response;
+        let charge = self.shelf.room()?;
+        self.shelf.put(&response.key, &response.object);
+        if let Some(disk) = self.disk_for(&response.rule) {
+            let label = label_of(response);
+            let may_publish = unless_purged(&self.responses, &label, filling.began);
+            let extension = extension_of(&response.key, &response.fields);
+            let begun = disk.begin(label, None, extension, may_publish, false).await;
+            if let Ok((mut disk, file)) = begun {
+                let body = Arc::clone(writer.body());
+                let written = tokio::task::spawn_blocking(move || {
+                    let bytes = body.memory_from(0).unwrap_or_default();
+                    disk.write_at(0, bytes).map(|()| disk)
+                });
+                if let Ok(Ok(disk)) = written.await {
+                    writer.go_on_in(BodyFile::Disk(file));
+                    return Some(Large {
+                        pen: LargePen::Disk(Box::new(disk)),
+                        _charge: charge,
+                    });
+                }
+            }
+        }
+        if writer.spill_to_memory().is_err() {
+            self.counts.bump(KeeperCount::BodyNoMemory);
+            return None;
+        }
+        Some(Large {
+            pen: LargePen::Memory,
+            _charge: charge,
+        })
+    }
+
+    async fn append_to_file(
+        &self,
+        writer: &mut BodyWriter,
+        large: &mut Large,
+        bytes: &Bytes,
+    ) -> bool {
+        let first = writer.appended();
+        let end = first + bytes.len() as u64;
+        match std::mem::replace(&mut large.pen, LargePen::Memory) {
+            LargePen::Disk(mut disk) => {
+                let piece = bytes.clone();
+                let written = tokio::task::spawn_blocking(move || {
+                    disk.write_at(first, &piece).map(|()| disk)
+                });
+                match written.await {
+                    Ok(Ok(disk)) => {
+                        large.pen = LargePen::Disk(disk);
+                        writer.wrote(first, end);
+                        return true;
+                    }
+                    // Those who read it get the rest from memory.
+                    Ok(Err(_)) | Err(_) => {
+                        self.counts.bump(KeeperCount::BodySpilled);
+                        if writer.turn_to_memory().is_err() {
+                            return false;
+                        }
+                    }
+                }
+            }
+            LargePen::Memory => {}
+        }
+        if end > self.object_max {
+            self.counts.bump(KeeperCount::BodyTooLarge);
+            return false;
+        }
+        while writer.charged() < end {
+            match self.memory.take(CHARGE) {
+                Some(charge) => writer.charge(charge, CHARGE),
+                None => {
+                    self.counts.bump(KeeperCount::BodyNoMemory);
+                    return false;
+                }
+            }
+        }
+        writer.append(bytes).is_ok()
+    }
+
+    /// Whether the response is in memory.
+    fn is_indexed(&self, response: &Arc<Response>) -> bool {
+        let stored = responses_of(&self.responses, &response.key, &response.object);
+        stored.iter().any(|other| Arc::ptr_eq(other, response))
+    }
+
+    /// Whether anybody reads a body, beside the responses in memory that have it and `own` others.
+    pub(super) fn has_readers(&self, key: &[u8], object: &Arc<Object>, own: usize) -> bool {
+        let stored = responses_of(&self.responses, key, object).len();
+        Arc::strong_count(object) > own + stored
+    }
+}
