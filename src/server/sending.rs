@@ -198,7 +198,8 @@ impl Worker {
             self.converse_pending(key, controls);
             return;
         }
-        if slot.ended {
+        // A body that has come to its end still gets its answer.
+        if slot.ended && !slot.conn.holds() {
             self.close(key, false, controls);
             return;
         }
@@ -368,6 +369,9 @@ impl Worker {
 
     /// Answers a request whose body is on its way, or at its end.
     pub(super) fn answer_upload<C: Controls>(&mut self, key: usize, controls: &mut C) {
+        // What was begun before it and not taken by the client goes first.
+        let backlog = std::mem::take(&mut self.slots[key].backlog);
+        self.out.extend_from_slice(&backlog);
         let transfer = self.with_turn(key, |conn, turn| conn.answer_upload(turn));
         let slot = &mut self.slots[key];
         slot.transfer = transfer;
