@@ -257,5 +257,6 @@ fn fetch(wanted: &Wanted<'_, '_>, key: &[u8], why: Forward, is_refresh: bool) ->
         why,
         body: None,
         is_refresh,
+        asker: None,
     })
 }

@@ -277,6 +277,18 @@ pub fn response_fields(
     fields
 }
 
+/// The fields of an informational response as they go on to the client (RFC 9110 s15.2), without those of one connection
+/// and those that frame a body, which it has none of (s8.6). A gateway need not name itself in Via there (s7.6.3).
+#[must_use]
+pub fn informational_fields(origin: &Fields) -> Fields {
+    let options = ConnectionOptions::of(origin);
+    origin.filtered(|name, _| {
+        let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+        let is_of_a_body = is("content-length") || is("trailer");
+        !is_of_a_body && !is_of_one_connection(name) && !options.name(name)
+    })
+}
+
 /// Fields that never go on in a trailer section: those that frame or route a message, control caches and conditions,
 /// authenticate, or say how the body is to be read (RFC 9110 s6.5.1). A recipient may merge trailers into the head, where
 /// these would change what has long been decided.

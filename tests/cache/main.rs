@@ -24,6 +24,8 @@ mod faults;
 #[cfg(test)]
 mod hits;
 #[cfg(test)]
+mod informational;
+#[cfg(test)]
 mod invalidation;
 #[cfg(test)]
 mod lifetimes;

@@ -39,6 +39,13 @@ counters! {
     "hotplate_fills_under_way" Gauge in "fills",
     "Exchanges with origins now, from the request to the answer's last byte." { UnderWay }
 
+    "hotplate_informational_responses" Counter in "responses",
+    "Informational (1xx) responses of origins, by what became of them.", by "fate" {
+        InformationalPassed = "passed",
+        InformationalKept = "kept",
+        InformationalDropped = "dropped",
+    }
+
     "hotplate_refreshes" Counter in "refreshes",
     "Stored responses that were to be refreshed while they were sent stale." { Refreshes }
 

@@ -138,7 +138,7 @@ impl Keeper {
             fields: forwarding::request_fields(&fetch.fields, &forwarding),
             body,
             retry: if is_safe { Retry::Safe } else { Retry::Never },
-            informational: None,
+            informational: Some(self.informational(fetch)),
         }
     }
 
