@@ -74,6 +74,8 @@ pub struct Fetch {
     pub fields: Fields,
     /// The client.
     pub client: Option<IpAddr>,
+    /// Whether the client takes trailer fields.
+    pub takes_trailers: bool,
     /// Why it is not answered from memory.
     pub why: Forward,
     /// Its body.

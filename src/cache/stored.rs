@@ -20,7 +20,7 @@ use crate::policy::reuse::{self, Reuse, Why};
 use crate::policy::rule::Rule;
 use crate::policy::selection::{self, Part};
 use crate::policy::settings::CacheRule;
-use crate::policy::{validation, vary};
+use crate::policy::{trailers, validation, vary};
 use crate::units::SiteId;
 
 /// A request for a URL of an origin.
@@ -254,6 +254,7 @@ fn fetch(wanted: &Wanted<'_, '_>, key: &[u8], why: Forward, is_refresh: bool) ->
         authority: authority(wanted).into(),
         fields: forwarded(head),
         client: wanted.peer.map(|peer| peer.ip()),
+        takes_trailers: trailers::are_taken(head.version, head),
         why,
         body: None,
         is_refresh,

@@ -19,5 +19,6 @@ pub mod storability;
 pub mod stored;
 pub mod stored_fields;
 pub mod tags;
+pub mod trailers;
 pub mod validation;
 pub mod vary;

@@ -31,6 +31,8 @@ pub struct Envelope<'d> {
     pub date: &'d [u8; 29],
     /// The host that the client named, as it wrote it; empty where none is known.
     pub host: &'d [u8],
+    /// Whether the client gets the trailer fields of an answer in chunks.
+    pub takes_trailers: bool,
 }
 
 /// What was written.
@@ -234,6 +236,7 @@ pub fn refuse(status: u16, method: Method, date: &[u8; 29], out: &mut Vec<u8>) -
         keep_alive: false,
         date,
         host: b"",
+        takes_trailers: false,
     };
     begin_head(status, &envelope, out);
     explain(status, &envelope, out)

@@ -26,6 +26,7 @@ use rustix::fs::MemfdFlags;
 
 use super::budget::Charge;
 use super::ranges::RangeSet;
+use super::tail::Tail;
 use crate::sys::growing::{GrowingBuffer, GrowingWriter, growing};
 use crate::units::Waiter;
 
@@ -52,6 +53,7 @@ pub struct Body {
     size: AtomicU64,
     state: AtomicU8,
     inner: Mutex<Inner>,
+    tail: Tail,
 }
 
 /// Where a body stands that is too large for its first bytes' memory.
@@ -96,6 +98,7 @@ impl Body {
             size: AtomicU64::new(size.unwrap_or(UNKNOWN)),
             state: AtomicU8::new(BodyState::Open as u8),
             inner: Mutex::default(),
+            tail: Tail::default(),
         });
         BodyWriter {
             body,
@@ -178,6 +181,12 @@ impl Body {
     #[must_use]
     pub fn file(&self) -> Option<&BodyFile> {
         self.file.get()
+    }
+
+    /// What comes behind it.
+    #[must_use]
+    pub fn tail(&self) -> &Tail {
+        &self.tail
     }
 
     /// The bytes of memory that it takes, now or when it is complete.

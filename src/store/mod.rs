@@ -9,6 +9,7 @@ pub mod object;
 pub mod pinned;
 pub mod pipe;
 pub mod ranges;
+pub mod tail;
 pub mod tiers;
 
 pub use object::{Held, Object, PipeReader, SIZE_UNKNOWN};

@@ -40,6 +40,8 @@ mod streaming;
 #[cfg(test)]
 mod table;
 #[cfg(test)]
+mod trailers;
+#[cfg(test)]
 mod uploads;
 #[cfg(test)]
 mod validation;

@@ -46,6 +46,9 @@ counters! {
         InformationalDropped = "dropped",
     }
 
+    "hotplate_trailers_dropped" Counter in "sections",
+    "Trailer sections of responses that were too large to go on." { TrailersDropped }
+
     "hotplate_refreshes" Counter in "refreshes",
     "Stored responses that were to be refreshed while they were sent stale." { Refreshes }
 

@@ -127,6 +127,7 @@ impl Keeper {
             pseudonym: self.pseudonym.as_bytes(),
             own_conditions: stores.then_some(&known.conditions.fields),
             has_body: fetch.body.is_some(),
+            takes_trailers: fetch.takes_trailers,
         };
         let body = fetch.body.as_ref().map_or(RequestBody::None, |upload| {
             RequestBody::Stream(self.upload(upload))

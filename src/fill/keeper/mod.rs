@@ -14,6 +14,7 @@ mod flights;
 mod informational;
 mod pass;
 mod save;
+mod trailers;
 
 use std::rc::Rc;
 use std::sync::Arc;

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::exchange::{Exchange, fetched, is_without_content};
 use super::flights::{Landing, Lead};
-use super::{Keeper, KeeperCount};
+use super::{Keeper, KeeperCount, trailers};
 use crate::cache::order::{Fetch, Outcome};
 use crate::fill::origin::{OriginBody, OriginFault, OriginResponse};
 use crate::http::cache_control::ResponseDirectives;
@@ -71,6 +71,7 @@ impl Keeper {
         };
         let mut writer = Body::begin(size, self.memory_max_object);
         let mut body = answer.body;
+        trailers::announce(writer.body().tail(), &answer.fields);
         let early = read_early(&mut writer, &mut body, size);
         let object = match &early {
             Early::Complete => of_complete(&writer),
@@ -131,13 +132,8 @@ impl Keeper {
         now: UnixSeconds,
         rule: &Overrides,
     ) -> Fields {
-        let fields = forwarding::response_fields(
-            kept,
-            answer.version,
-            now,
-            self.pseudonym.as_bytes(),
-            false,
-        );
+        let fields =
+            forwarding::response_fields(kept, answer.version, now, self.pseudonym.as_bytes());
         fields.filtered(|name, _| {
             let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
             let is_replaced = rule.x_cache && (is("x-cache") || is("x-cache-detail"));
@@ -163,6 +159,7 @@ impl Keeper {
                 Ok(Some(bytes)) if !self.append(&mut writer, &bytes) => break false,
                 Ok(Some(_)) => self.wake(writer.wakers()),
                 Ok(None) => {
+                    self.take_trailers(writer.body().tail(), &body);
                     let is_whole = writer.complete();
                     self.counts.bump(match is_whole {
                         true => KeeperCount::BodyComplete,
@@ -289,6 +286,8 @@ fn read_early(writer: &mut BodyWriter, body: &mut OriginBody, size: Option<u64>)
     loop {
         match poll_now(body) {
             Poll::Pending => return Early::Open(None),
+            // They go on behind chunks: the body has no length yet for those who read it now.
+            Poll::Ready(Ok(None)) if body.trailers().is_some() => return Early::Open(None),
             Poll::Ready(Ok(None)) => {
                 return if writer.complete() {
                     Early::Complete
