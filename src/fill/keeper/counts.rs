@@ -62,7 +62,7 @@ counters! {
     }
 
     "hotplate_invalidated_responses" Counter in "responses",
-    "Stored responses marked stale because a request changed something (RFC 9111 s4.4, RFC 9875)." { Invalidated }
+    "Stored responses marked stale because a request changed something (RFC 9111 s4.4, RFC 9875) or a HEAD told so (s4.3.5)." { Invalidated }
 }
 
 /// The keeper's counters and gauges.

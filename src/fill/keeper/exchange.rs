@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::flights::{Landing, Lead};
-use super::{Keeper, KeeperCount, Place, is_storable, now};
+use super::{Keeper, KeeperCount, Place, head, is_storable, now};
 use crate::cache::order::{Fetch, Fetched, Outcome};
 use crate::fill::origin::{Origin, OriginFault, OriginRequest, OriginResponse, RequestBody, Retry};
 use crate::http::cache_control::ResponseDirectives;
@@ -52,13 +52,21 @@ impl Known {
             .map(|response| (&*response.variant, response.stored.response_time));
         let selected = vary::choose(stored, &fetch.fields);
         let candidates = candidates(&variants);
-        let conditions = validation::conditional_fields(&candidates, selected);
+        let conditions = if head::keeps_conditions(fetch) {
+            Conditions::default()
+        } else {
+            validation::conditional_fields(&candidates, selected)
+        };
         drop(candidates);
         Self {
             variants,
             selected,
             conditions,
         }
+    }
+
+    pub(super) fn variants(&self) -> &[Arc<Response>] {
+        &self.variants
     }
 
     fn selected(&self) -> Option<&Arc<Response>> {
@@ -90,7 +98,7 @@ impl Keeper {
             return self.fail(fetch, &asked, Rule::Loop, None, lead);
         }
         let stores = is_storable(fetch);
-        let known = if stores {
+        let known = if stores || head::validates(fetch) {
             Known::of(self.variants(fetch), fetch)
         } else {
             Known::nothing()
@@ -117,6 +125,7 @@ impl Keeper {
     }
 
     fn request(self: &Rc<Self>, fetch: &Fetch, known: &Known, stores: bool) -> OriginRequest {
+        let has_own = stores || !known.conditions.nominated.is_empty();
         let forwarding = Forwarding {
             method: fetch.method,
             version: fetch.version,
@@ -125,7 +134,7 @@ impl Keeper {
             client: fetch.client,
             believes_client: false,
             pseudonym: self.pseudonym.as_bytes(),
-            own_conditions: stores.then_some(&known.conditions.fields),
+            own_conditions: has_own.then_some(&known.conditions.fields),
             has_body: fetch.body.is_some(),
             takes_trailers: fetch.takes_trailers,
         };
@@ -245,7 +254,7 @@ impl Keeper {
         let Exchange { fetch, asked, .. } = &exchange;
         let asks = !exchange.known.conditions.nominated.is_empty();
         match Validated::of(answer.status) {
-            Validated::NotModified if stores && asks => {
+            Validated::NotModified if asks => {
                 return self.validated(exchange, answer, lead);
             }
             Validated::Failed => {
@@ -279,6 +288,7 @@ impl Keeper {
                 return self.save(exchange, answer, *stored, lead).await;
             }
         }
+        self.compare_with_head(&exchange, &answer);
         if let Some(lead) = lead {
             lead.land(&Landing::Alone, clock::mono());
         }
@@ -358,8 +368,8 @@ pub(super) struct Exchange<'f> {
     pub(super) place: Place,
 }
 
-/// A stored response with the fields of a 304.
-fn freshen(
+/// A stored response with the fields of a 304, or of a HEAD's 200.
+pub(super) fn freshen(
     old: &Response,
     update: &crate::http::fields::Fields,
     asked: &Asked,

@@ -11,6 +11,7 @@
 mod counts;
 mod exchange;
 mod flights;
+mod head;
 mod informational;
 mod pass;
 mod save;
