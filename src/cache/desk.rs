@@ -20,6 +20,7 @@ use crate::index::responses::Responses;
 use crate::index::sites::SiteTable;
 use crate::policy::rule::Rule;
 use crate::policy::selection::{self, Part};
+use crate::policy::upgrade;
 use crate::units::{MonoNanos, SiteId, UnixSeconds};
 
 /// The time of a turn, by both clocks.
@@ -206,6 +207,9 @@ impl FrontDesk {
         };
         if matches!(head.method, Method::Trace | Method::Connect) {
             return unserved(head.method);
+        }
+        if upgrade::asks_for_websocket(head) {
+            return Answer::Respond(Reply::UpgradeRefused, Rule::Upgrade);
         }
         let wanted = Wanted {
             head,

@@ -20,5 +20,6 @@ pub mod stored;
 pub mod stored_fields;
 pub mod tags;
 pub mod trailers;
+pub mod upgrade;
 pub mod validation;
 pub mod vary;

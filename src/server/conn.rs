@@ -395,7 +395,7 @@ impl Connection {
                 return Handled::Last(None);
             }
         };
-        if let Some(counter) = rule.hit_counter() {
+        if let Some(counter) = rule.counter() {
             turn.stats.bump(counter);
         }
         if !matches!(body, RequestBody::None) {

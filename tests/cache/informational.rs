@@ -2,7 +2,7 @@
 
 use crate::harness::origin::{Gate, Reply, reply};
 use crate::harness::{Answer, Client, Request, Server, get};
-use crate::site::{Site, expect_forward, expect_hit, fetch, fetch_get};
+use crate::site::{Site, expect_forward, expect_hit, fetch_get};
 
 /// The next head on a connection, whatever its status.
 #[track_caller]
@@ -183,18 +183,5 @@ before_an_origin!(
         second.expect_body(b"second");
         expect_forward(&second, "uri-miss");
         expect_hit(&final_at_once(&mut client, "GET"));
-    }
-);
-
-before_an_origin!(
-    rfc9110_s7_8_an_origin_that_switches_protocols_unasked_is_broken,
-    Site::plain(),
-    |origin, server| {
-        let switched =
-            "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n";
-        origin.says("/a", Reply::raw(switched).await_close());
-        let answer = fetch(server, &get("/a"));
-        answer.expect(502);
-        assert_eq!(answer.field("upgrade"), None, "{answer}");
     }
 );

@@ -44,6 +44,8 @@ mod table;
 #[cfg(test)]
 mod trailers;
 #[cfg(test)]
+mod upgrades;
+#[cfg(test)]
 mod uploads;
 #[cfg(test)]
 mod validation;
