@@ -36,8 +36,8 @@ pub struct Forwarding<'a> {
     pub version: Version,
     /// The scheme by which the client came.
     pub scheme: Scheme,
-    /// The authority that the client asked for, which the key is made from; of absolute-form or of Host.
-    pub authority: &'a [u8],
+    /// What Host says: the authority that the client asked for, which the key is made from, or what the site names.
+    pub host: &'a [u8],
     /// The client's address; none where it came through a Unix socket.
     pub client: Option<IpAddr>,
     /// Whether the client is a proxy of the operator's, so that its `Forwarded` and `X-Forwarded-` fields are true. Where
@@ -59,7 +59,7 @@ pub struct Forwarding<'a> {
 pub fn request_fields(client: &impl FieldLines, forwarding: &Forwarding<'_>) -> Fields {
     let options = ConnectionOptions::of(client);
     let mut fields = Fields::new();
-    fields.push(b"Host", forwarding.authority);
+    fields.push(b"Host", forwarding.host);
     for (name, value) in client.lines() {
         if goes_to_origin(name, forwarding) && !options.name(name) {
             fields.push(name, value);

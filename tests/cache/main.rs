@@ -22,6 +22,8 @@ mod directives;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod forwarding;
+#[cfg(test)]
 mod head;
 #[cfg(test)]
 mod hits;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::flights::{Landing, Lead};
 use super::{Keeper, KeeperCount, Place, head, is_storable, now};
 use crate::cache::order::{Fetch, Fetched, Outcome};
-use crate::fill::origin::{Origin, OriginFault, OriginRequest, OriginResponse, RequestBody, Retry};
+use crate::fill::origin::{
+    Origin, OriginFault, OriginRequest, OriginResponse, OriginSettings, RequestBody, Retry,
+};
 use crate::http::cache_control::ResponseDirectives;
 use crate::http::fields::FieldLines;
 use crate::http::head::Method;
@@ -104,7 +106,7 @@ impl Keeper {
             Known::nothing()
         };
         let began = self.responses.epoch();
-        let request = self.request(fetch, &known, stores);
+        let request = self.request(fetch, &known, stores, origin.settings());
         let request_time = now();
         let answered = tokio::time::timeout(self.settings.fill_timeout, origin.send(request)).await;
         let answer = match answered {
@@ -124,13 +126,22 @@ impl Keeper {
         self.judge(exchange, answer, stores, lead).await
     }
 
-    fn request(self: &Rc<Self>, fetch: &Fetch, known: &Known, stores: bool) -> OriginRequest {
+    fn request(
+        self: &Rc<Self>,
+        fetch: &Fetch,
+        known: &Known,
+        stores: bool,
+        settings: &OriginSettings,
+    ) -> OriginRequest {
         let has_own = stores || !known.conditions.nominated.is_empty();
         let forwarding = Forwarding {
             method: fetch.method,
             version: fetch.version,
             scheme: Scheme::Http,
-            authority: &fetch.authority,
+            host: match settings.host.as_str() {
+                "" => &fetch.authority,
+                host => host.as_bytes(),
+            },
             client: fetch.client,
             believes_client: false,
             pseudonym: self.pseudonym.as_bytes(),

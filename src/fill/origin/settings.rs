@@ -36,6 +36,8 @@ pub struct OriginSettings {
     pub skip_for: Duration,
     /// What https origins have to prove.
     pub tls: TlsSettings,
+    /// The Host field of its requests; empty: the client's. For those who make the requests.
+    pub host: String,
 }
 
 impl Default for OriginSettings {
@@ -55,6 +57,7 @@ impl Default for OriginSettings {
             failures_max: 1,
             skip_for: Duration::from_secs(5),
             tls: TlsSettings::default(),
+            host: String::new(),
         }
     }
 }
@@ -99,6 +102,7 @@ impl From<&OriginRule> for OriginSettings {
                 verify_peer: rule.verify_peer,
                 verify_host: rule.verify_peer,
             },
+            host: rule.host.clone(),
             ..Self::default()
         }
     }

@@ -19,7 +19,7 @@ fn forwarding() -> Forwarding<'static> {
         method: Method::Get,
         version: Version::Http11,
         scheme: Scheme::Http,
-        authority: b"h:8080",
+        host: b"h:8080",
         client: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7))),
         believes_client: false,
         pseudonym: PSEUDONYM,
