@@ -72,7 +72,7 @@ pub struct Fetch {
     pub authority: Box<[u8]>,
     /// Its fields, as received.
     pub fields: Fields,
-    /// The client.
+    /// The client; the worker knows. None where nobody waits.
     pub client: Option<IpAddr>,
     /// Whether the client takes trailer fields.
     pub takes_trailers: bool,

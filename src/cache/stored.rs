@@ -1,6 +1,5 @@
 //! Requests for what an origin has: answered from the index of stored responses, or ordered from the fill threads.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::answer::{Answer, Reply, Sending};
@@ -30,7 +29,6 @@ pub(super) struct Wanted<'r, 'b> {
     pub(super) target: &'r Target<'r>,
     pub(super) site: SiteId,
     pub(super) rule: &'r Arc<CacheRule>,
-    pub(super) peer: Option<SocketAddr>,
     pub(super) now: Moment,
 }
 
@@ -258,7 +256,7 @@ fn fetch(wanted: &Wanted<'_, '_>, key: &[u8], why: Forward, is_refresh: bool) ->
         path_size: target.path.len(),
         authority: authority(wanted).into(),
         fields: forwarded(head),
-        client: wanted.peer.map(|peer| peer.ip()),
+        client: None,
         takes_trailers: trailers::are_taken(head.version, head),
         why,
         body: None,

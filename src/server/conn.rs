@@ -312,7 +312,7 @@ impl Connection {
             }
         };
         let answer = match turn.filled.take() {
-            None => turn.desk.answer(head, turn.peer, turn.now),
+            None => turn.desk.answer(head, turn.now),
             Some(Filling::Fetched(fetched)) => turn.desk.answer_fetched(head, *fetched, turn.now),
             Some(Filling::NotFetched(rule)) => Answer::Respond(Reply::of_failure(rule), rule),
         };
