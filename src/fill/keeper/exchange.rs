@@ -143,7 +143,7 @@ impl Keeper {
                 host => host.as_bytes(),
             },
             client: fetch.client,
-            believes_client: false,
+            believes_client: settings.trusts_forwarded,
             pseudonym: self.pseudonym.as_bytes(),
             own_conditions: has_own.then_some(&known.conditions.fields),
             has_body: fetch.body.is_some(),
