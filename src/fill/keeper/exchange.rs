@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::flights::{Landing, Lead};
+use super::labels::relabelled;
 use super::{Keeper, KeeperCount, Place, head, is_storable, now};
 use crate::cache::order::{Fetch, Fetched, Outcome};
 use crate::fill::origin::{
@@ -336,7 +337,8 @@ impl Keeper {
             let Some(old) = known.variants.get(place) else {
                 continue;
             };
-            let new = Arc::new(freshen(old, &update, &asked, (request_time, response_time)));
+            let new = freshen(old, &update, &asked, (request_time, response_time));
+            let new = Arc::new(relabelled(new, old, fetch, &answer.fields));
             let replaced = self.responses.replace(old, &new);
             let answers = vary::matches(&new.variant, &fetch.fields);
             if answers && (fresh.is_none() || known.selected == Some(place)) {

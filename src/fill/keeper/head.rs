@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use super::exchange::{Exchange, freshen};
+use super::labels::relabelled;
 use super::{Keeper, KeeperCount, now};
 use crate::cache::order::Fetch;
 use crate::fill::origin::OriginResponse;
@@ -70,7 +71,10 @@ impl Keeper {
                 HeadTells::Nothing => continue,
                 // s5.2.1.5: nothing of the answer may be stored.
                 HeadTells::Same if forgets => continue,
-                HeadTells::Same => Some(freshen(old, &update, asked, times)),
+                HeadTells::Same => {
+                    let fresh = freshen(old, &update, asked, times);
+                    Some(relabelled(fresh, old, fetch, &answer.fields))
+                }
                 HeadTells::Other => None,
             };
             let fresh = fresh.filter(|fresh| may_be_stored(fresh, asked, times));

@@ -13,6 +13,7 @@ mod exchange;
 mod flights;
 mod head;
 mod informational;
+mod labels;
 mod pass;
 mod save;
 mod trailers;

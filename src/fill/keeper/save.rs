@@ -254,7 +254,7 @@ fn variant_of(fetch: &Fetch, answer: &Fields) -> Option<Box<[u8]>> {
 }
 
 /// What a response can be purged by: its tags, and its groups as those of its origin (RFC 9875 s2.1).
-fn tags_of(fetch: &Fetch, fields: &Fields) -> Box<[Box<[u8]>]> {
+pub(super) fn tags_of(fetch: &Fetch, fields: &Fields) -> Box<[Box<[u8]>]> {
     let mut tags = Tags::of(fields).names;
     for group in groups::of(fields).names {
         let mut tag = Vec::new();
