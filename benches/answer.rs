@@ -90,7 +90,7 @@ fn answer(criterion: &mut Criterion) {
         panic!("the head is whole");
     };
     criterion.bench_function("answer/pinned_hit", |bencher| {
-        bencher.iter(|| black_box(desk.answer(black_box(&head), None, NOW)));
+        bencher.iter(|| black_box(desk.answer(black_box(&head), NOW)));
     });
 }
 
@@ -169,7 +169,7 @@ fn look_up_under_swaps(criterion: &mut Criterion) {
             if turns.is_multiple_of(64) {
                 black_box(desk.adopt());
             }
-            black_box(desk.answer(black_box(&head), None, NOW))
+            black_box(desk.answer(black_box(&head), NOW))
         });
     });
     stop.store(true, Ordering::Relaxed);

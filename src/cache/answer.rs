@@ -77,6 +77,8 @@ pub enum Reply {
     RangeUnsatisfiable(u64),
     /// 301 to this reference.
     Redirect(Box<[u8]>),
+    /// 501: WebSocket was asked for, and connections are not tunnelled.
+    UpgradeRefused,
     /// 502: the origin could not be reached, or what it said makes no sense.
     BadGateway,
     /// 503, with Retry-After.
@@ -110,7 +112,7 @@ impl Reply {
             Self::MethodNotAllowed => 405,
             Self::PreconditionFailed => 412,
             Self::RangeUnsatisfiable(_) => 416,
-            Self::MethodUnknown => 501,
+            Self::MethodUnknown | Self::UpgradeRefused => 501,
             Self::BadGateway => 502,
             Self::Unavailable => 503,
             Self::GatewayTimeout => 504,

@@ -1,6 +1,5 @@
 //! A worker's front desk: target to key, key to entry, entry to part, part to lease.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -20,6 +19,7 @@ use crate::index::responses::Responses;
 use crate::index::sites::SiteTable;
 use crate::policy::rule::Rule;
 use crate::policy::selection::{self, Part};
+use crate::policy::upgrade;
 use crate::units::{MonoNanos, SiteId, UnixSeconds};
 
 /// The time of a turn, by both clocks.
@@ -121,16 +121,11 @@ impl FrontDesk {
         self.files.sweep(now);
     }
 
-    /// Answers one request of `peer`. Allocates nothing, takes no lock and reads no clock when the answer is a hit.
-    pub fn answer(
-        &mut self,
-        head: &RequestHead<'_>,
-        peer: Option<SocketAddr>,
-        now: Moment,
-    ) -> Answer {
+    /// Answers one request. Allocates nothing, takes no lock and reads no clock when the answer is a hit.
+    pub fn answer(&mut self, head: &RequestHead<'_>, now: Moment) -> Answer {
         let mut scratch = std::mem::take(&mut self.path);
         let answer = match target::normalise(head.method, head.target, &mut scratch) {
-            Ok(target) => self.answer_target(head, &target, peer, now),
+            Ok(target) => self.answer_target(head, &target, now),
             Err(reject) => Answer::Reject(reject),
         };
         self.path = scratch;
@@ -147,7 +142,6 @@ impl FrontDesk {
         &mut self,
         head: &RequestHead<'_>,
         target: &Target<'_>,
-        peer: Option<SocketAddr>,
         now: Moment,
     ) -> Answer {
         match target.form {
@@ -166,7 +160,7 @@ impl FrontDesk {
             },
             Some(Found::Changing) => Answer::Respond(Reply::Unavailable, Rule::FileChanging),
             None => match self.sites.find(&self.host) {
-                Some(site) => self.answer_site(head, site, target, peer, now),
+                Some(site) => self.answer_site(head, site, target, now),
                 None if !reads => unserved(head.method),
                 None => Answer::Respond(Reply::NotFound, Rule::NotFound),
             },
@@ -179,7 +173,6 @@ impl FrontDesk {
         head: &RequestHead<'_>,
         site: SiteId,
         target: &Target<'_>,
-        peer: Option<SocketAddr>,
         now: Moment,
     ) -> Answer {
         let Some(facts) = self.sites.facts(site) else {
@@ -207,12 +200,14 @@ impl FrontDesk {
         if matches!(head.method, Method::Trace | Method::Connect) {
             return unserved(head.method);
         }
+        if upgrade::asks_for_websocket(head) {
+            return Answer::Respond(Reply::UpgradeRefused, Rule::Upgrade);
+        }
         let wanted = Wanted {
             head,
             target,
             site,
             rule: rules.of(target.path),
-            peer,
             now,
         };
         stored::answer(&wanted, responses, key, || next(tickets))

@@ -155,7 +155,8 @@ impl LocalFiles {
             | Outcome::Cold
             | Outcome::Fetched(_)
             | Outcome::NotFetched(_)
-            | Outcome::Grown => Known::Unavailable,
+            | Outcome::Grown
+            | Outcome::Informational(_) => Known::Unavailable,
         };
         let at = checked_at.max(now.before(GOOD_FOR - LATE_GOOD_FOR));
         self.places.insert(key, Place::Answered(known, at));

@@ -13,7 +13,7 @@ use crate::policy::settings::CacheRule;
 use crate::store::Object;
 use crate::store::pipe::Pipe;
 pub use crate::units::Ticket;
-use crate::units::{MonoNanos, SiteId, WorkerId};
+use crate::units::{MonoNanos, SiteId, Waiter, WorkerId};
 
 /// An order to the fill threads.
 #[derive(Debug)]
@@ -72,14 +72,18 @@ pub struct Fetch {
     pub authority: Box<[u8]>,
     /// Its fields, as received.
     pub fields: Fields,
-    /// The client.
+    /// The client; the worker knows. None where nobody waits.
     pub client: Option<IpAddr>,
+    /// Whether the client takes trailer fields.
+    pub takes_trailers: bool,
     /// Why it is not answered from memory.
     pub why: Forward,
     /// Its body.
     pub body: Option<Upload>,
     /// Nobody waits for the answer: it only refreshes what is stored.
     pub is_refresh: bool,
+    /// Who waits for the answer, to be told what comes before it; the fill desk knows.
+    pub asker: Option<Waiter>,
 }
 
 /// The body of a request on its way to the origin.
@@ -140,4 +144,6 @@ pub enum Outcome {
     NotFetched(Rule),
     /// A body under way has grown or ended.
     Grown,
+    /// The head of an informational response (RFC 9110 s15.2), as it is sent. The order goes on.
+    Informational(Box<[u8]>),
 }

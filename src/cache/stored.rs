@@ -1,6 +1,5 @@
 //! Requests for what an origin has: answered from the index of stored responses, or ordered from the fill threads.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::answer::{Answer, Reply, Sending};
@@ -20,7 +19,7 @@ use crate::policy::reuse::{self, Reuse, Why};
 use crate::policy::rule::Rule;
 use crate::policy::selection::{self, Part};
 use crate::policy::settings::{CacheRule, Tier};
-use crate::policy::{validation, vary};
+use crate::policy::{trailers, validation, vary};
 use crate::units::SiteId;
 
 /// A request for a URL of an origin.
@@ -30,7 +29,6 @@ pub(super) struct Wanted<'r, 'b> {
     pub(super) target: &'r Target<'r>,
     pub(super) site: SiteId,
     pub(super) rule: &'r Arc<CacheRule>,
-    pub(super) peer: Option<SocketAddr>,
     pub(super) now: Moment,
 }
 
@@ -245,20 +243,27 @@ fn fetch(wanted: &Wanted<'_, '_>, key: &[u8], why: Forward, is_refresh: bool) ->
         line.push(b'?');
         line.extend_from_slice(query);
     }
+    // What is stored answers GET and HEAD, and only a GET can replace it.
+    let (method, method_name) = match is_refresh {
+        true => (Method::Get, &b"GET"[..]),
+        false => (head.method, head.method_name),
+    };
     Box::new(Fetch {
         site: wanted.site,
         rule: Arc::clone(wanted.rule),
         key: key.into(),
-        method: head.method,
-        method_name: head.method_name.into(),
+        method,
+        method_name: method_name.into(),
         version: head.version,
         target: line.into(),
         path_size: target.path.len(),
         authority: authority(wanted).into(),
         fields: forwarded(head),
-        client: wanted.peer.map(|peer| peer.ip()),
+        client: None,
+        takes_trailers: trailers::are_taken(head.version, head),
         why,
         body: None,
         is_refresh,
+        asker: None,
     })
 }

@@ -25,7 +25,7 @@ use crate::store::Object;
 use crate::store::pinned::Loader;
 use crate::store::pinned::load::Budgets;
 use crate::sys::clock;
-use crate::units::{MonoNanos, SiteId, WorkerId};
+use crate::units::{MonoNanos, SiteId, Waiter, WorkerId};
 
 /// Most orders that wait.
 pub const QUEUE_MAX: usize = 4096;
@@ -199,7 +199,8 @@ struct Kitchen {
 
 impl Kitchen {
     /// Has a request answered by the keeper. It takes no place of the other orders: origins are slower than disks.
-    fn fetch(&self, (worker, ticket): (WorkerId, Ticket), fetch: Box<Fetch>) {
+    fn fetch(&self, (worker, ticket): (WorkerId, Ticket), mut fetch: Box<Fetch>) {
+        fetch.asker = (!fetch.is_refresh).then_some(Waiter { worker, ticket });
         let deliver = Arc::clone(&self.counter.deliver);
         let answer = move |outcome| {
             let filled = Filled {

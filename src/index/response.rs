@@ -119,6 +119,22 @@ impl Response {
         self.with(stored, fields, Arc::clone(&self.object))
     }
 
+    /// The same response with other tags, and behind another list of caches' statuses.
+    #[must_use]
+    pub fn labelled(self, tags: Box<[Box<[u8]>]>, upstream_status: Box<[u8]>) -> Self {
+        Self::new(Making {
+            key: self.key,
+            variant: self.variant,
+            stored: self.stored,
+            fields: self.fields,
+            upstream_status,
+            object: self.object,
+            told_size: self.told_size,
+            rule: self.rule,
+            tags,
+        })
+    }
+
     fn with(&self, stored: Stored, fields: Fields, object: Arc<Object>) -> Self {
         Self::new(Making {
             key: self.key.clone(),

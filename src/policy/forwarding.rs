@@ -6,7 +6,8 @@
 //!   is for the caller to say: see [`Forwarding::believes_client`].
 //! - **Via** is added both ways. A request that comes back with our own name in it goes in circles: see [`is_loop`].
 //! - **Expect** never goes on by itself: whether the client waits for a 100 is between the caller and both sides.
-//! - Bodies are framed anew on each connection. Content-Length and Trailer go on only with a body that goes on as it is.
+//! - Bodies are framed anew on each connection. Content-Length goes on only with a body that goes on as it is. Trailer
+//!   does not: the trailer fields of requests end here.
 
 use std::net::IpAddr;
 
@@ -35,8 +36,8 @@ pub struct Forwarding<'a> {
     pub version: Version,
     /// The scheme by which the client came.
     pub scheme: Scheme,
-    /// The authority that the client asked for, which the key is made from; of absolute-form or of Host.
-    pub authority: &'a [u8],
+    /// What Host says: the authority that the client asked for, which the key is made from, or what the site names.
+    pub host: &'a [u8],
     /// The client's address; none where it came through a Unix socket.
     pub client: Option<IpAddr>,
     /// Whether the client is a proxy of the operator's, so that its `Forwarded` and `X-Forwarded-` fields are true. Where
@@ -49,6 +50,8 @@ pub struct Forwarding<'a> {
     pub own_conditions: Option<&'a Fields>,
     /// Whether the client's body goes on.
     pub has_body: bool,
+    /// Whether the client takes trailer fields, see `policy::trailers`.
+    pub takes_trailers: bool,
 }
 
 /// The fields of the request to the origin.
@@ -56,7 +59,7 @@ pub struct Forwarding<'a> {
 pub fn request_fields(client: &impl FieldLines, forwarding: &Forwarding<'_>) -> Fields {
     let options = ConnectionOptions::of(client);
     let mut fields = Fields::new();
-    fields.push(b"Host", forwarding.authority);
+    fields.push(b"Host", forwarding.host);
     for (name, value) in client.lines() {
         if goes_to_origin(name, forwarding) && !options.name(name) {
             fields.push(name, value);
@@ -72,7 +75,7 @@ pub fn request_fields(client: &impl FieldLines, forwarding: &Forwarding<'_>) -> 
     if let MaxForwards::Left(left) = max_forwards(forwarding.method, client) {
         fields.push(b"Max-Forwards", left.to_string().as_bytes());
     }
-    if takes_trailers(client) {
+    if forwarding.takes_trailers {
         // RFC 9110 s10.1.4: TE is for one connection, so Connection names it.
         fields.push(b"TE", b"trailers");
         fields.push(b"Connection", b"TE");
@@ -85,8 +88,8 @@ pub fn request_fields(client: &impl FieldLines, forwarding: &Forwarding<'_>) -> 
 /// Whether a field of the client's goes on as it is, Connection aside.
 fn goes_to_origin(name: &[u8], forwarding: &Forwarding<'_>) -> bool {
     let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
-    let is_replaced = is("host") || is("expect") || is("x-forwarded-for");
-    let is_wanted = if is("content-length") || is("trailer") {
+    let is_replaced = is("host") || is("expect") || is("trailer") || is("x-forwarded-for");
+    let is_wanted = if is("content-length") {
         forwarding.has_body
     } else if is("max-forwards") {
         !counts_forwards(forwarding.method)
@@ -108,11 +111,6 @@ fn is_said_of_others(name: &[u8]) -> bool {
         || name
             .get(..prefix.len())
             .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
-}
-
-/// Whether the client takes trailer fields (RFC 9110 s10.1.4).
-fn takes_trailers(client: &impl FieldLines) -> bool {
-    list_of(client, "te").any(|coding| coding.eq_ignore_ascii_case(b"trailers"))
 }
 
 /// Appends X-Forwarded-For, and X-Forwarded-Proto where nobody said it.
@@ -248,15 +246,14 @@ fn number_of(value: &[u8]) -> Option<u64> {
 /// The fields of an origin's response as they are sent to clients, and before storing: fields of one connection are gone,
 /// Via is there, and so is a valid Date (RFC 9110 s6.6.1: a recipient with a clock adds one).
 ///
-/// `now` is when the response was received. Content-Length stays: it is the body's. `keeps_trailers` tells whether the
-/// trailer section goes on; where not, nor does the Trailer field that announces it. Age stays as received.
+/// `now` is when the response was received. Content-Length stays: it is the body's. Trailer goes: it is for those to say who
+/// send trailer fields, see `policy::trailers`. Age stays as received.
 #[must_use]
 pub fn response_fields(
     origin: &impl FieldLines,
     received: Version,
     now: UnixSeconds,
     pseudonym: &[u8],
-    keeps_trailers: bool,
 ) -> Fields {
     let has_date = origin
         .value("date")
@@ -265,7 +262,7 @@ pub fn response_fields(
     let mut fields = Fields::new();
     for (name, value) in origin.lines() {
         let is_replaced = !has_date && name.eq_ignore_ascii_case(b"date");
-        let is_announcement = !keeps_trailers && name.eq_ignore_ascii_case(b"trailer");
+        let is_announcement = name.eq_ignore_ascii_case(b"trailer");
         if !is_replaced && !is_announcement && !is_of_one_connection(name) && !options.name(name) {
             fields.push(name, value);
         }
@@ -277,44 +274,15 @@ pub fn response_fields(
     fields
 }
 
-/// Fields that never go on in a trailer section: those that frame or route a message, control caches and conditions,
-/// authenticate, or say how the body is to be read (RFC 9110 s6.5.1). A recipient may merge trailers into the head, where
-/// these would change what has long been decided.
-const NEVER_TRAILERS: [&str; 23] = [
-    "accept-encoding",
-    "age",
-    "authorization",
-    "cache-control",
-    "cdn-cache-control",
-    "content-encoding",
-    "content-length",
-    "content-location",
-    "content-range",
-    "content-type",
-    "cookie",
-    "date",
-    "etag",
-    "expect",
-    "expires",
-    "host",
-    "last-modified",
-    "location",
-    "max-forwards",
-    "set-cookie",
-    "trailer",
-    "vary",
-    "www-authenticate",
-];
-
-/// The trailer fields of a message as they go on with it, either way. They are never stored.
+/// The fields of an informational response as they go on to the client (RFC 9110 s15.2), without those of one connection
+/// and those that frame a body, which it has none of (s8.6). A gateway need not name itself in Via there (s7.6.3).
 #[must_use]
-pub fn trailer_fields(received: &Fields) -> Fields {
-    received.filtered(|name, _| {
-        !is_of_one_connection(name)
-            && !is_condition_or_range(name)
-            && !NEVER_TRAILERS
-                .iter()
-                .any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+pub fn informational_fields(origin: &Fields) -> Fields {
+    let options = ConnectionOptions::of(origin);
+    origin.filtered(|name, _| {
+        let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+        let is_of_a_body = is("content-length") || is("trailer");
+        !is_of_a_body && !is_of_one_connection(name) && !options.name(name)
     })
 }
 

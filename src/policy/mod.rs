@@ -19,5 +19,7 @@ pub mod storability;
 pub mod stored;
 pub mod stored_fields;
 pub mod tags;
+pub mod trailers;
+pub mod upgrade;
 pub mod validation;
 pub mod vary;

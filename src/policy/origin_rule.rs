@@ -19,6 +19,8 @@ pub struct OriginRule {
     pub connections: usize,
     /// The Host field of its requests; empty: the client's.
     pub host: String,
+    /// Whether what clients say of those before them is believed: their `Forwarded` and `X-Forwarded-` fields go on.
+    pub trusts_forwarded: bool,
     /// A file of PEM certificates, absolute, that https origins are verified by in place of the system's.
     pub ca_file: Option<PathBuf>,
     /// Whether https origins must prove who they are.
@@ -35,6 +37,7 @@ impl Default for OriginRule {
             between_bytes_timeout: Duration::from_secs(30),
             connections: 256,
             host: String::new(),
+            trusts_forwarded: false,
             ca_file: None,
             verify_peer: true,
         }

@@ -23,6 +23,8 @@ pub enum Rule {
     MethodNotAllowed,
     /// The method is unknown (RFC 9110 s15.6.2).
     MethodUnknown,
+    /// WebSocket was asked for, and connections are not tunnelled (RFC 9110 s7.8).
+    Upgrade,
     /// What the resource allows was asked (RFC 9110 s9.3.7).
     Options,
     /// The pinned file is being written to; its new content is not known yet.
@@ -79,6 +81,7 @@ impl Rule {
             Self::DirectorySlash => "detail=directory-slash",
             Self::MethodNotAllowed => "detail=method-not-allowed",
             Self::MethodUnknown => "detail=method-unknown",
+            Self::Upgrade => "detail=upgrade",
             Self::Options => "detail=options",
             Self::FileChanging => "detail=file-changing",
             Self::FileUnavailable => "detail=file-unavailable",
@@ -114,9 +117,9 @@ impl Rule {
         }
     }
 
-    /// The counter of answers with content, for the rules that give some.
+    /// The counter of answers by this rule, for the rules that have one beside that of the status.
     #[must_use]
-    pub const fn hit_counter(self) -> Option<Counter> {
+    pub const fn counter(self) -> Option<Counter> {
         match self {
             Self::PinFile => Some(Counter::HitPinFile),
             Self::PinMmap => Some(Counter::HitPinMmap),
@@ -130,6 +133,7 @@ impl Rule {
             Self::Collapsed => Some(Counter::HitCollapsed),
             Self::Stored => Some(Counter::MissStored),
             Self::Passed => Some(Counter::MissPassed),
+            Self::Upgrade => Some(Counter::UpgradesRefused),
             _ => None,
         }
     }

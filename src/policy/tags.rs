@@ -86,6 +86,12 @@ pub fn is_tag_field(name: &[u8]) -> bool {
         .any(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes()))
 }
 
+/// Whether a field gives a response tags.
+#[must_use]
+pub fn gives_tags(name: &[u8]) -> bool {
+    is_tag_field(name) || name.eq_ignore_ascii_case(b"cache-groups")
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -101,6 +107,15 @@ mod tests {
     fn names(lines: &[(&str, &str)]) -> Vec<String> {
         let text = |tag: Box<[u8]>| String::from_utf8(tag.into()).unwrap();
         tags(lines).names.into_iter().map(text).collect()
+    }
+
+    #[test]
+    fn all_fields_that_give_tags_are_known_as_such() {
+        for name in ["CACHE-TAG", "surrogate-key", "xkey", "Cache-Groups"] {
+            assert!(gives_tags(name.as_bytes()), "{name}");
+            assert_eq!(names(&[(name, "\"a\"")]).len(), 1, "{name}");
+        }
+        assert!(!gives_tags(b"Cache-Control"));
     }
 
     #[test]

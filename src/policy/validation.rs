@@ -228,29 +228,42 @@ pub fn freshened(
     kept.lines().chain(added.lines()).collect()
 }
 
-/// Whether a 200 to a HEAD updates a stored response (s4.3.5); where not, that one is to be considered stale.
-///
-/// Each validator that the answer has must be the stored one, and its Content-Length, where it has one, the stored size:
-/// `stored_bytes`, none where it is not known.
+/// What a 200 to a HEAD tells of a stored response (s4.3.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeadTells {
+    /// It is of the same representation, which is updated with its fields.
+    Same,
+    /// It is of another: what is stored is to be considered stale.
+    Other,
+    /// It has nothing by which to tell. By the letter it would be the same; but then requests that validate nothing would
+    /// keep a response fresh for ever.
+    Nothing,
+}
+
+/// Compares the answer to a HEAD with a stored response: each validator that it has must be the stored one, and its
+/// Content-Length, where it has one, the stored size: `stored_bytes`, none where it is not known.
 #[must_use]
-pub fn head_freshens(
+pub fn head_tells(
     stored: &Candidate<'_>,
     stored_bytes: Option<u64>,
     answer: &impl FieldLines,
-) -> bool {
-    let is_same_tag = answer
-        .value("etag")
-        .is_none_or(|tag| stored.etag == Some(tag));
-    let is_same_date = answer.value("last-modified").is_none_or(|value| {
-        date::parse(value).is_some_and(|date| stored.last_modified == Some(date))
-    });
-    let is_same_size = answer.values("content-length").all(|value| {
-        let size = std::str::from_utf8(value)
-            .ok()
-            .and_then(|size| size.parse().ok());
+) -> HeadTells {
+    let tag = answer.value("etag").map(|tag| stored.etag == Some(tag));
+    let date = answer
+        .value("last-modified")
+        .map(|value| date::parse(value).is_some_and(|date| stored.last_modified == Some(date)));
+    let sizes = answer.values("content-length").map(|value| {
+        let size = std::str::from_utf8(value).ok();
+        let size = size.and_then(|size| size.parse().ok());
         size.is_some() && size == stored_bytes
     });
-    is_same_tag && is_same_date && is_same_size
+    let told = tag.into_iter().chain(date).chain(sizes);
+    told.fold(HeadTells::Nothing, |so_far, is_same| {
+        match (so_far, is_same) {
+            (HeadTells::Nothing | HeadTells::Same, true) => HeadTells::Same,
+            _ => HeadTells::Other,
+        }
+    })
 }
 
 /// Whether `name` is a precondition or Range: what a client's request loses where the cache sends conditions or ranges of

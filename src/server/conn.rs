@@ -312,7 +312,7 @@ impl Connection {
             }
         };
         let answer = match turn.filled.take() {
-            None => turn.desk.answer(head, turn.peer, turn.now),
+            None => turn.desk.answer(head, turn.now),
             Some(Filling::Fetched(fetched)) => turn.desk.answer_fetched(head, *fetched, turn.now),
             Some(Filling::NotFetched(rule)) => Answer::Respond(Reply::of_failure(rule), rule),
         };
@@ -367,6 +367,7 @@ impl Connection {
             keep_alive: head.keep_alive() && !last && (follows || !turn.draining),
             date: turn.date,
             host: head.field(Field::Host).unwrap_or_default(),
+            takes_trailers: false,
         };
         let (written, rule) = match answer {
             Answer::Serve(ref served) => {
@@ -375,13 +376,13 @@ impl Connection {
             }
             Answer::Send(sending) => {
                 let rule = sending.rule;
-                envelope.keep_alive &= !relay::must_close(&sending, head.method, head.version);
+                relay::dress(&mut envelope, &sending, head);
                 (relay::send(sending, &envelope, turn.out), rule)
             }
             Answer::SendAndRefresh(sending, ticket, job) => {
                 turn.refreshes.push((ticket, job));
                 let rule = sending.rule;
-                envelope.keep_alive &= !relay::must_close(&sending, head.method, head.version);
+                relay::dress(&mut envelope, &sending, head);
                 (relay::send(sending, &envelope, turn.out), rule)
             }
             Answer::Respond(reply, rule) => {
@@ -394,7 +395,7 @@ impl Connection {
                 return Handled::Last(None);
             }
         };
-        if let Some(counter) = rule.hit_counter() {
+        if let Some(counter) = rule.counter() {
             turn.stats.bump(counter);
         }
         if !matches!(body, RequestBody::None) {
@@ -462,6 +463,7 @@ impl Connection {
             keep_alive: false,
             date: turn.date,
             host: b"",
+            takes_trailers: false,
         };
         let written = respond::reply(&Reply::Unavailable, rule, &envelope, turn.out);
         self.account(written, rule, head.as_ref(), turn);

@@ -8,6 +8,7 @@ pub mod deadlines;
 pub mod driver;
 pub mod epoll;
 pub mod inbox;
+mod informational;
 pub mod pump;
 pub mod reject;
 pub mod relay;

@@ -4,12 +4,14 @@ use super::respond::{Envelope, Written, body, finish_head, parts_of};
 use super::transfer::Transfer;
 use crate::cache::{Lease, Sending};
 use crate::http::fields::FieldLines;
-use crate::http::head::{Method, Version};
+use crate::http::head::{Method, RequestHead, Version};
 use crate::http::message;
 use crate::http::multipart::Multipart;
 use crate::http::range::{ByteRange, RangeList};
 use crate::policy::cache_status::XCache;
 use crate::policy::selection::Part;
+use crate::policy::trailers;
+use crate::store::tail::Tail;
 
 /// The fields of a 304 (RFC 9110 s15.4.5), beside those that each answer has of its own.
 const NOT_MODIFIED_FIELDS: [&[u8]; 9] = [
@@ -24,10 +26,14 @@ const NOT_MODIFIED_FIELDS: [&[u8]; 9] = [
     b"Via",
 ];
 
-/// Whether the answer's end can only be told by closing the connection: HTTP/1.0 has no chunks.
-#[must_use]
-pub fn must_close(sending: &Sending, method: Method, version: Version) -> bool {
-    version == Version::Http10 && method != Method::Head && is_stream(sending)
+/// Settles what the envelope owes to a body of unknown size: for HTTP/1.0, which has no chunks, its end can only be told by
+/// closing the connection; for others, trailer fields may come behind it.
+pub fn dress(envelope: &mut Envelope<'_>, sending: &Sending, head: &RequestHead<'_>) {
+    if head.method == Method::Head || !is_stream(sending) {
+        return;
+    }
+    envelope.keep_alive &= head.version != Version::Http10;
+    envelope.takes_trailers = trailers::are_taken(head.version, head);
 }
 
 /// Whether the answer is all of a body whose size is not known.
@@ -66,6 +72,13 @@ fn whole(sending: &Sending, envelope: &Envelope<'_>, out: &mut Vec<u8>) -> Writt
         }
     } else if streams && envelope.version == Version::Http11 {
         out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
+        let tail = response.object.tail().filter(|_| envelope.takes_trailers);
+        if let Some(names) = tail
+            .map(Tail::announcement)
+            .filter(|names| !names.is_empty())
+        {
+            message::append_field(out, b"Trailer", &[names]);
+        }
     }
     own_fields(sending, envelope, out);
     finish_head(envelope, out);
@@ -82,7 +95,11 @@ fn whole(sending: &Sending, envelope: &Envelope<'_>, out: &mut Vec<u8>) -> Writt
         return Written {
             status,
             body_bytes: 0,
-            transfer: Some(Transfer::of_stream(lease(), in_chunks)),
+            transfer: Some(Transfer::of_stream(
+                lease(),
+                in_chunks,
+                envelope.takes_trailers,
+            )),
         };
     }
     let size = response.size().unwrap_or(0);

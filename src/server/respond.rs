@@ -18,6 +18,10 @@ const COPY_MAX: u64 = 16 << 10;
 /// What the methods of a static resource are.
 const ALLOW: &[u8] = b"GET, HEAD, OPTIONS";
 
+/// What a client is told that asks for WebSocket.
+const UPGRADE_REFUSED: &str =
+    "Not Implemented: connections are not tunnelled, so there is no WebSocket here";
+
 /// How an answer is framed.
 #[derive(Clone, Copy, Debug)]
 pub struct Envelope<'d> {
@@ -31,6 +35,8 @@ pub struct Envelope<'d> {
     pub date: &'d [u8; 29],
     /// The host that the client named, as it wrote it; empty where none is known.
     pub host: &'d [u8],
+    /// Whether the client gets the trailer fields of an answer in chunks.
+    pub takes_trailers: bool,
 }
 
 /// What was written.
@@ -210,6 +216,7 @@ pub fn reply(reply: &Reply, rule: Rule, envelope: &Envelope<'_>, out: &mut Vec<u
         Reply::NotFound
         | Reply::Forbidden
         | Reply::MethodUnknown
+        | Reply::UpgradeRefused
         | Reply::PreconditionFailed
         | Reply::BadGateway
         | Reply::GatewayTimeout
@@ -223,7 +230,10 @@ pub fn reply(reply: &Reply, rule: Rule, envelope: &Envelope<'_>, out: &mut Vec<u
             transfer: None,
         };
     }
-    explain(status, envelope, out)
+    match reply {
+        Reply::UpgradeRefused => text(status, UPGRADE_REFUSED, envelope, out),
+        _ => explain(status, envelope, out),
+    }
 }
 
 /// Refuses a request: the status, nothing else, and the connection closes.
@@ -234,6 +244,7 @@ pub fn refuse(status: u16, method: Method, date: &[u8; 29], out: &mut Vec<u8>) -
         keep_alive: false,
         date,
         host: b"",
+        takes_trailers: false,
     };
     begin_head(status, &envelope, out);
     explain(status, &envelope, out)
@@ -241,8 +252,12 @@ pub fn refuse(status: u16, method: Method, date: &[u8; 29], out: &mut Vec<u8>) -
 
 /// Ends a head with a body that only says the status in words.
 fn explain(status: u16, envelope: &Envelope<'_>, out: &mut Vec<u8>) -> Written {
-    let reason = message::reason(status).as_bytes();
-    let body_bytes = (reason.len() + 5) as u64;
+    text(status, message::reason(status), envelope, out)
+}
+
+/// Ends a head with a body that says the status and `words`.
+fn text(status: u16, words: &str, envelope: &Envelope<'_>, out: &mut Vec<u8>) -> Written {
+    let body_bytes = (words.len() + 5) as u64;
     message::append_field(out, b"Content-Type", &[b"text/plain; charset=utf-8"]);
     message::append_content_length(out, body_bytes);
     finish_head(envelope, out);
@@ -255,7 +270,7 @@ fn explain(status: u16, envelope: &Envelope<'_>, out: &mut Vec<u8>) -> Written {
     }
     message::append_decimal(out, u64::from(status));
     out.push(b' ');
-    out.extend_from_slice(reason);
+    out.extend_from_slice(words.as_bytes());
     out.push(b'\n');
     Written {
         status,

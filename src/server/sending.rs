@@ -15,6 +15,7 @@ use crate::policy::rule::Rule;
 use crate::stats::Counter;
 use crate::store::Object;
 use crate::store::pipe::Pipe;
+use crate::sys::socket;
 use crate::units::{MonoNanos, Waiter};
 
 /// Most connections that wait for one order; the next is told to come back.
@@ -198,7 +199,8 @@ impl Worker {
             self.converse_pending(key, controls);
             return;
         }
-        if slot.ended {
+        // A body that has come to its end still gets its answer.
+        if slot.ended && !slot.conn.holds() {
             self.close(key, false, controls);
             return;
         }
@@ -265,6 +267,17 @@ impl Worker {
                     .begin(token.slot, awaits, self.clock.now().mono);
             }
         }
+    }
+
+    /// Names the client in a request that goes to an origin; the kernel is asked once a connection.
+    pub(super) fn name_client(&mut self, key: usize, job: Option<&mut Job>) {
+        let Some(Job::Fetch(fetch)) = job else { return };
+        let slot = &mut self.slots[key];
+        if slot.peer.is_none() {
+            // None at a Unix socket, or where the client has gone.
+            slot.peer = socket::peer_address(&slot.socket).ok();
+        }
+        fetch.client = slot.peer.map(|peer| peer.ip());
     }
 
     /// Whether one more connection may wait for an order under way.
@@ -368,6 +381,9 @@ impl Worker {
 
     /// Answers a request whose body is on its way, or at its end.
     pub(super) fn answer_upload<C: Controls>(&mut self, key: usize, controls: &mut C) {
+        // What was begun before it and not taken by the client goes first.
+        let backlog = std::mem::take(&mut self.slots[key].backlog);
+        self.out.extend_from_slice(&backlog);
         let transfer = self.with_turn(key, |conn, turn| conn.answer_upload(turn));
         let slot = &mut self.slots[key];
         slot.transfer = transfer;

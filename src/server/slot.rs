@@ -50,7 +50,7 @@ pub struct Slot {
     pub transfer: Option<Transfer>,
     /// What came of the order that the connection waited for.
     pub filled: Option<Filling>,
-    /// The client's address, where the access log wants it.
+    /// The client's address, where the access log or an origin wants it.
     pub peer: Option<SocketAddr>,
     /// When the answers in `unfinished` were asked for.
     pub started: MonoNanos,

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use crate::cache::Lease;
 use crate::http::range::ByteRange;
 use crate::store::body::BodyState;
+use crate::store::tail::Tail;
 
 /// A stretch of a leased representation on its way out, and the parts that follow it.
 #[derive(Debug)]
@@ -34,6 +35,7 @@ enum Rest {
     Stream {
         in_chunks: bool,
         began: bool,
+        takes_trailers: bool,
     },
 }
 
@@ -74,12 +76,14 @@ impl Transfer {
         }
     }
 
-    /// A body whose size is not known: in chunks, or until the connection closes.
+    /// A body whose size is not known: in chunks, with trailer fields where the client takes them, or until the connection
+    /// closes.
     #[must_use]
-    pub fn of_stream(lease: Lease, in_chunks: bool) -> Self {
+    pub fn of_stream(lease: Lease, in_chunks: bool, takes_trailers: bool) -> Self {
         let rest = Rest::Stream {
             in_chunks,
             began: false,
+            takes_trailers,
         };
         Self {
             rest,
@@ -134,7 +138,11 @@ impl Transfer {
                 }
                 NextPart::More
             }
-            Rest::Stream { in_chunks, began } => {
+            Rest::Stream {
+                in_chunks,
+                began,
+                takes_trailers,
+            } => {
                 // Looked at before the bytes: what is written in between is found in the next turn.
                 let state = self.lease.object().state();
                 let run = self.lease.object().run_from(self.next);
@@ -143,12 +151,11 @@ impl Transfer {
                         BodyState::Open => NextPart::Starved,
                         BodyState::Failed => NextPart::Failed,
                         BodyState::Complete => {
-                            let closing: &[u8] = match (*in_chunks, *began) {
-                                (true, true) => b"\r\n0\r\n\r\n",
-                                (true, false) => b"0\r\n\r\n",
-                                (false, _) => b"",
-                            };
-                            out.extend_from_slice(closing);
+                            if *in_chunks {
+                                let tail = self.lease.object().tail();
+                                let tail = tail.filter(|_| *takes_trailers).map(Tail::bytes);
+                                append_last_chunk(out, *began, tail.unwrap_or_default());
+                            }
                             self.rest = Rest::Nothing;
                             NextPart::More
                         }
@@ -177,6 +184,13 @@ impl Transfer {
     pub fn is_last(&self) -> bool {
         matches!(self.rest, Rest::Nothing)
     }
+}
+
+/// Appends the last chunk behind others, if there were any, and the trailer section (RFC 9112 s7.1).
+fn append_last_chunk(out: &mut Vec<u8>, began: bool, trailers: &[u8]) {
+    out.extend_from_slice(if began { b"\r\n0\r\n" } else { b"0\r\n" });
+    out.extend_from_slice(trailers);
+    out.extend_from_slice(b"\r\n");
 }
 
 /// Appends the line before a chunk of `size` bytes (RFC 9112 s7.1).

@@ -247,6 +247,10 @@ impl Worker {
             outcome,
             checked_at,
         } = filled;
+        if let Outcome::Informational(head) = outcome {
+            self.on_informational(ticket, &head, controls);
+            return;
+        }
         let waiting = self.waiting.remove(&ticket).unwrap_or_default();
         let mut outcome = Some(outcome);
         match outcome {

@@ -411,12 +411,14 @@ impl Worker {
                         return used;
                     }
                 }
-                Next::Wait(ticket, job) => {
+                Next::Wait(ticket, mut job) => {
+                    self.name_client(key, job.as_mut());
                     let head = bytes.get(used..).unwrap_or_default();
                     self.wait(key, (ticket, job), head, controls);
                     return used;
                 }
-                Next::Upload(ticket, job) => {
+                Next::Upload(ticket, mut job) => {
+                    self.name_client(key, Some(&mut job));
                     if !self.order(ticket, job) {
                         self.slots[key].filled = Some(Filling::NotFetched(Rule::FillQueueFull));
                         self.answer_upload(key, controls);

@@ -188,6 +188,9 @@ counters! {
         MissPassed = "passed",
     }
 
+    "hotplate_upgrades_refused" Counter in "requests",
+    "Requests for WebSocket that were refused, since connections are not tunnelled." { UpgradesRefused }
+
     "hotplate_answers_coalesced" Counter in "answers",
     "Pipelined answers that left in the same send as an earlier one." { AnswersCoalesced }
 

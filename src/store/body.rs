@@ -27,6 +27,7 @@ use super::body_file::BodyFile;
 use super::budget::Charge;
 use super::demand::Demand;
 use super::ranges::RangeSet;
+use super::tail::Tail;
 use crate::sys::growing::{GrowingBuffer, GrowingWriter, growing};
 use crate::units::Waiter;
 
@@ -57,6 +58,7 @@ pub struct Body {
     /// Who brings what readers wait for; none of a body that comes in order by itself.
     demand: Option<Arc<Demand>>,
     inner: Mutex<Inner>,
+    tail: Tail,
 }
 
 #[derive(Debug, Default)]
@@ -103,6 +105,7 @@ impl Body {
             size: AtomicU64::new(size.unwrap_or(UNKNOWN)),
             state: AtomicU8::new(BodyState::Open as u8),
             demand: None,
+            tail: Tail::default(),
             inner: Mutex::default(),
         }
     }
@@ -199,6 +202,12 @@ impl Body {
     #[must_use]
     pub fn is_kept_in_its_file(&self) -> bool {
         self.spare.get().is_none()
+    }
+
+    /// What comes behind it.
+    #[must_use]
+    pub fn tail(&self) -> &Tail {
+        &self.tail
     }
 
     /// The bytes of memory that it takes, now or when it is complete.

@@ -12,6 +12,7 @@ pub mod pinned;
 pub mod pipe;
 pub mod ranges;
 pub mod sparse;
+pub mod tail;
 pub mod tiers;
 
 pub use object::{Held, Object, PipeReader, SIZE_UNKNOWN};

@@ -20,6 +20,7 @@ use super::budget::Charge;
 use super::disk::ObjectId;
 use super::pinned::Hold;
 use super::pipe::{Front, Pipe};
+use super::tail::Tail;
 use crate::sys::file::{FileIdentity, HeldFile};
 use crate::sys::mapping::Mapping;
 use crate::sys::sealed::SealedMemory;
@@ -240,6 +241,16 @@ impl Object {
                 Front::Failed => BodyState::Failed,
             },
             _ => BodyState::Complete,
+        }
+    }
+
+    /// What comes behind the bytes of one that is still on its way; none where nothing can.
+    #[must_use]
+    pub fn tail(&self) -> Option<&Tail> {
+        match &self.held {
+            Held::Growing(body) => Some(body.tail()),
+            Held::Passing(reader) => Some(reader.0.tail()),
+            _ => None,
         }
     }
 

@@ -17,6 +17,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 
 use super::body::BodyState;
+use super::tail::Tail;
 use crate::units::Waiter;
 
 /// The queue.
@@ -24,6 +25,7 @@ use crate::units::Waiter;
 pub struct Pipe {
     max: usize,
     inner: Mutex<Inner>,
+    tail: Tail,
 }
 
 #[derive(Debug)]
@@ -64,7 +66,14 @@ impl Pipe {
                 worker: None,
                 task: None,
             }),
+            tail: Tail::default(),
         }
+    }
+
+    /// What comes behind the bytes.
+    #[must_use]
+    pub fn tail(&self) -> &Tail {
+        &self.tail
     }
 
     /// Whether a writer may write now.

@@ -26,7 +26,13 @@ mod disk;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod forwarding;
+#[cfg(test)]
+mod head;
+#[cfg(test)]
 mod hits;
+#[cfg(test)]
+mod informational;
 #[cfg(test)]
 mod invalidation;
 #[cfg(test)]
@@ -41,6 +47,10 @@ mod storing;
 mod streaming;
 #[cfg(test)]
 mod table;
+#[cfg(test)]
+mod trailers;
+#[cfg(test)]
+mod upgrades;
 #[cfg(test)]
 mod uploads;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Validation of stored responses, and conditions of clients on them (RFC 9111 s4.3).
 
 use crate::harness::origin::{Reply, reply};
-use crate::harness::{get, head};
+use crate::harness::{Request, Server, get, head};
 use crate::site::{Site, ago, expect_forward, expect_hit, expect_outcome, fetch, fetch_get, ttl};
 
 /// A response that is stale as soon as it is there.
@@ -77,6 +77,93 @@ before_an_origin!(
             assert!((480..=500).contains(&ttl(&answer)), "{answer}");
         }
         assert_eq!(origin.asked().len(), 2);
+    }
+);
+
+/// How many stored responses a purge by `tag` means; it removes none.
+#[track_caller]
+fn purged_by(server: &Server, tag: &str) -> u64 {
+    let body = format!("{{\"tag\": {tag:?}, \"dry_run\": true}}");
+    let answer = server.ask_admin(&Request::new("POST", "/api/purge").body(body.as_bytes()));
+    answer.expect(200);
+    let told: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
+    told["purged"].as_u64().expect("a number")
+}
+
+before_an_origin!(
+    rfc9111_s3_2_tags_of_a_304_are_what_is_purged_by,
+    Site::plain(),
+    |origin, server| {
+        let first = stale()
+            .field("ETag", "\"1\"")
+            .field("Cache-Tag", "old, both")
+            .field("Surrogate-Key", "kept");
+        let then = reply(304)
+            .max_age(10)
+            .field("Age", "100")
+            .field("ETag", "\"1\"");
+        let tagged = then.clone().field("Cache-Tag", "new, both");
+        let grouped = then.clone().field("Cache-Groups", "\"group\"");
+        origin.queue(
+            "/a",
+            [first.body("hello"), then.end(), tagged.end(), grouped.end()],
+        );
+        for tags in [
+            // As stored, then by a 304 that says nothing of tags, then by those that do.
+            ["old", "both", "kept"],
+            ["old", "both", "kept"],
+            ["new", "both", "kept"],
+            ["new", "group", "kept"],
+        ] {
+            fetch_get(server, "/a").expect(200).expect_body(b"hello");
+            let known = ["old", "new", "both", "kept", "group"];
+            for tag in known {
+                let is_one = tags.contains(&tag) || tag == "both";
+                assert_eq!(
+                    purged_by(server, tag),
+                    u64::from(is_one),
+                    "{tag} of {tags:?}"
+                );
+            }
+        }
+    }
+);
+
+before_an_origin!(
+    tags_that_the_rule_keeps_from_clients_outlive_a_304,
+    Site::ruled("ignore_headers = [\"Cache-Tag\"]"),
+    |origin, server| {
+        let first = stale().field("ETag", "\"1\"").field("Cache-Tag", "hidden");
+        let then = reply(304).max_age(60).field("ETag", "\"1\"");
+        origin.queue("/a", [first.body("hello"), then.field("xkey", "new").end()]);
+        for _ in 0..2 {
+            fetch_get(server, "/a").expect(200);
+        }
+        assert_eq!(purged_by(server, "hidden"), 1);
+        assert_eq!(purged_by(server, "new"), 1);
+    }
+);
+
+before_an_origin!(
+    rfc9211_s2_members_of_a_304_take_the_place_of_those_of_the_first_answer,
+    Site::plain(),
+    |origin, server| {
+        let first = stale().field("ETag", "\"1\"");
+        let first = first.field("Cache-Status", "inner; fwd=uri-miss; stored");
+        let then = reply(304).max_age(60).field("ETag", "\"1\"");
+        let then = then.field("Cache-Status", "inner; hit");
+        origin.queue("/a", [first.body("hello"), then.end()]);
+        for inner in [
+            "inner; fwd=uri-miss; stored, ",
+            "inner; hit, ",
+            "inner; hit, ",
+        ] {
+            let answer = fetch_get(server, "/a");
+            let status = answer.needs("cache-status");
+            let own = status.strip_prefix(inner);
+            let own = own.unwrap_or_else(|| panic!("not {inner}: {answer}"));
+            assert!(own.starts_with("hotplate; "), "{answer}");
+        }
     }
 );
 

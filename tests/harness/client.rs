@@ -31,6 +31,7 @@ pub(crate) struct Client {
     pending: Vec<u8>,
     patience: Duration,
     is_reset: bool,
+    trailers: Vec<String>,
 }
 
 /// What one read brought.
@@ -245,6 +246,7 @@ impl From<TcpStream> for Client {
             pending: Vec::new(),
             patience: PATIENCE,
             is_reset: false,
+            trailers: Vec::new(),
         }
     }
 }

@@ -97,6 +97,12 @@ impl Shared {
         self.arrived.notify_all();
     }
 
+    fn record_trailer(&self, number: usize, line: String) {
+        if let Some(asked) = lock(&self.asked).get_mut(number) {
+            asked.trailers.push(line);
+        }
+    }
+
     fn close_all(&self) {
         for stream in lock(&self.open).values() {
             // Fails where the client was faster.

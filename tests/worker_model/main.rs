@@ -10,6 +10,8 @@ mod fake_driver;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+mod informational;
+#[cfg(test)]
 mod mended;
 #[cfg(test)]
 mod random;

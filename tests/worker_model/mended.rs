@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use hotplate::cache::order::Outcome;
+use hotplate::policy::rule::Rule;
 use hotplate::server::inbox::Mail;
 use hotplate::server::settings::Limits;
 use hotplate::stats::Counter;
@@ -46,4 +48,30 @@ fn connection_that_outlives_a_drain_is_counted_once() {
     world.worker.end_turn();
     assert!(!world.worker.is_done());
     assert_eq!(world.stats.read(Counter::TimeoutDrain), 1);
+}
+
+/// It went before what the client had not taken of them, which was lost.
+#[test]
+fn answer_to_a_request_with_a_body_stands_behind_earlier_answers() {
+    let fixture = Fixture::new();
+    let post = "POST /x HTTP/1.1\r\nHost: origin\r\nContent-Length: 4\r\n\r\nbody";
+    let (mut world, ticket) = World::before_an_origin(&fixture, 12, post, 4_600);
+    world.tell(ticket, Outcome::NotFetched(Rule::OriginBroken));
+    world.run_down(&mut Random::new(1));
+    let mut expected = vec![200; 12];
+    expected.push(502);
+    assert_eq!(world.statuses(0), expected);
+}
+
+/// Its connection was closed as soon as earlier answers had left.
+#[test]
+fn request_with_an_empty_body_is_answered_although_its_client_sends_no_more() {
+    let fixture = Fixture::new();
+    let post = "POST /x HTTP/1.1\r\nHost: origin\r\nContent-Length: 0\r\n\r\n";
+    let (mut world, ticket) = World::before_an_origin(&fixture, 12, post, 4_600);
+    world.clients[0].hasty = true;
+    world.settle(&mut Random::new(1));
+    world.tell(ticket, Outcome::NotFetched(Rule::OriginBroken));
+    world.run_down(&mut Random::new(1));
+    assert_eq!(world.statuses(0)[12..], [502]);
 }

@@ -9,13 +9,14 @@ use hotplate::cache::FrontDesk;
 use hotplate::cache::order::{Filled, Job, Order, Outcome};
 use hotplate::index::responses::Responses;
 use hotplate::index::sites::{SiteRule, SiteTable};
+use hotplate::policy::origin_rule::OriginRule;
 use hotplate::server::crowd::Crowd;
 use hotplate::server::inbox::{Inbox, Mail, Postbox};
 use hotplate::server::settings::Limits;
 use hotplate::server::slot::Token;
 use hotplate::server::worker::{Parts, Worker};
 use hotplate::stats::{AccessSink, Counter, WorkerStats};
-use hotplate::units::WorkerId;
+use hotplate::units::{Ticket, WorkerId};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::sockopt;
 use tokio::sync::mpsc::Receiver;
@@ -80,11 +81,19 @@ impl World {
     pub(crate) fn new(fixture: &Fixture, kind: Kind, limits: Limits) -> Self {
         let (postbox, inbox) = Inbox::new().unwrap();
         let (sender, orders) = tokio::sync::mpsc::channel(64);
-        let sites = SiteTable::new(&[SiteRule {
-            root: Some(fixture.folder.path().to_owned()),
-            line: 1,
-            ..SiteRule::default()
-        }]);
+        let sites = SiteTable::new(&[
+            SiteRule {
+                root: Some(fixture.folder.path().to_owned()),
+                line: 1,
+                ..SiteRule::default()
+            },
+            SiteRule {
+                hosts: vec!["origin".to_owned()],
+                origin: Some(OriginRule::default()),
+                line: 2,
+                ..SiteRule::default()
+            },
+        ]);
         let stats = Arc::new(WorkerStats::new());
         let worker = Worker::new(Parts {
             id: WorkerId(0),
@@ -134,9 +143,50 @@ impl World {
         });
     }
 
+    /// A world with one client, whose socket takes `room` bytes and who has sent so many requests for a pin and then `last`,
+    /// which waits for its origin under the ticket.
+    pub(crate) fn before_an_origin(
+        fixture: &Fixture,
+        pins: usize,
+        last: &str,
+        room: usize,
+    ) -> (Self, Ticket) {
+        let mut world = Self::new(fixture, Kind::Epoll, Limits::default());
+        let pin = "GET /memory/small.bin HTTP/1.1\r\nHost: a\r\n\r\n";
+        let bytes = pin.repeat(pins) + last;
+        let stream = Stream::plain(bytes.as_bytes());
+        world.connect(&mut Random::new(1), stream, room);
+        world.receive_all(0);
+        let order = world.orders.try_recv().expect("an order");
+        (world, order.ticket)
+    }
+
     /// Has every order find that nobody takes it.
     pub(crate) fn refuse_orders(&mut self) {
         self.orders.close();
+    }
+
+    /// Brings all that a client sends in one piece.
+    fn receive_all(&mut self, at: usize) {
+        let client = &mut self.clients[at];
+        client.delivered = client.stream.bytes.len();
+        self.worker.begin_turn();
+        let bytes = &client.stream.bytes;
+        self.worker
+            .on_received(client.token, bytes, &mut self.driver);
+        self.worker.end_turn();
+    }
+
+    /// Has the worker told of an order.
+    pub(crate) fn tell(&mut self, ticket: Ticket, outcome: Outcome) {
+        self.postbox.deliver(Mail::Filled(Filled {
+            ticket,
+            checked_at: hotplate::sys::clock::mono(),
+            outcome,
+        }));
+        self.worker.begin_turn();
+        self.worker.on_woken(&mut self.driver);
+        self.worker.end_turn();
     }
 
     /// One turn of the worker with some events.
@@ -169,7 +219,7 @@ impl World {
         self.settle(random);
     }
 
-    fn settle(&mut self, random: &mut Random) {
+    pub(crate) fn settle(&mut self, random: &mut Random) {
         loop {
             self.worker.begin_turn();
             let mut moved = self.fill();
@@ -297,7 +347,7 @@ impl World {
             let outcome = match order.job {
                 Job::Resolve { .. } => Outcome::Missing,
                 Job::Warm { .. } => Outcome::Warm,
-                Job::Fetch(_) => panic!("no site has an origin"),
+                Job::Fetch(_) => panic!("no stream asks an origin"),
             };
             let ticket = order.ticket;
             self.postbox.deliver(Mail::Filled(Filled {
@@ -311,6 +361,15 @@ impl World {
             self.worker.on_woken(&mut self.driver);
         }
         filled
+    }
+
+    /// The statuses of what a client got, in order.
+    pub(crate) fn statuses(&self, at: usize) -> Vec<u16> {
+        let came = String::from_utf8_lossy(&self.clients[at].came).into_owned();
+        let starts = came.match_indices("HTTP/1.1 ");
+        starts
+            .map(|(at, start)| came[at + start.len()..][..3].parse().expect("a status"))
+            .collect()
     }
 
     fn judge(&mut self, fixture: &Fixture, book: &mut Book) {

@@ -23,7 +23,7 @@ use crate::policy::rule::Rule;
 use crate::policy::selection::Part;
 use crate::policy::settings::{CacheRule, Overrides, SetCookie};
 use crate::policy::stored::Stored;
-use crate::policy::vary;
+use crate::policy::{upgrade, vary};
 use crate::units::UnixSeconds;
 
 /// A request to explain: a GET.
@@ -120,7 +120,11 @@ impl CacheOperator {
         };
         let rule = rules.of(url.path());
         told.rule = Some(describe(rule));
-        told.verdict = self.explain_stored(&mut told, url, head, &asked, rule, now);
+        told.verdict = if upgrade::asks_for_websocket(head) {
+            upgrade_refused()
+        } else {
+            self.explain_stored(&mut told, url, head, &asked, rule, now)
+        };
         if has_root {
             let first = "this is where there is no such file below the root, which goes first";
             told.verdict.then.insert(0, first.to_owned());
@@ -470,6 +474,17 @@ fn only_if_cached(reason: String) -> Verdict {
         "only-if-cached",
         reason,
         Some(504),
+    )
+}
+
+fn upgrade_refused() -> Verdict {
+    let reason = "WebSocket is asked for, and connections are not tunnelled".to_owned();
+    of_rule(
+        AnsweredBy::Error,
+        Rule::Upgrade,
+        "upgrade",
+        reason,
+        Some(501),
     )
 }
 

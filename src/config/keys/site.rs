@@ -15,12 +15,13 @@ const ORIGINS_MAX: usize = 16;
 const CONNECTIONS_MAX: usize = 16_384;
 
 /// The keys of `[[site]]` that mean nothing without `origin`.
-pub(in crate::config) const ORIGIN_KEYS: [&str; 7] = [
+pub(in crate::config) const ORIGIN_KEYS: [&str; 8] = [
     "connect_timeout",
     "first_byte_timeout",
     "between_bytes_timeout",
     "connections",
     "host",
+    "trust_forwarded",
     "ca_file",
     "verify_peer",
 ];
@@ -122,6 +123,12 @@ pub(in crate::config) static SITE: Table<SiteDraft> = Table {
                     Ok(())
                 },
             },
+        ),
+        key(
+            "trust_forwarded",
+            "false",
+            "Whether clients' own Forwarded and X-Forwarded- fields reach the origin; true only behind a proxy of your own.",
+            Shape::Flag(|draft| &mut draft.origin.trusts_forwarded),
         ),
         key(
             "ca_file",

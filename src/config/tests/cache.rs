@@ -76,6 +76,7 @@ first_byte_timeout = "2s"
 between_bytes_timeout = "3s"
 connections = 4
 host = "Media.example.com:81"
+trust_forwarded = true
 ca_file = "ca.pem"
 "#,
     );
@@ -90,6 +91,7 @@ ca_file = "ca.pem"
         between_bytes_timeout: Duration::from_secs(3),
         connections: 4,
         host: "media.example.com:81".to_owned(),
+        trusts_forwarded: true,
         ca_file: Some(folder.path().join("ca.pem")),
         verify_peer: true,
     };

@@ -82,6 +82,7 @@ fn sample_without_its_comments_is_right_and_says_the_same() {
     let origin = example.origin.unwrap();
     assert_eq!(origin.urls[0].to_string(), "http://127.0.0.1:8000");
     assert_eq!((origin.connections, origin.verify_peer), (256, true));
+    assert!(!origin.trusts_forwarded);
     let rule = CacheRule {
         path: b"/images/"[..].into(),
         ..CacheRule::default()

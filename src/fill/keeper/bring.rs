@@ -65,6 +65,7 @@ impl Keeper {
                     self.wake(writer.wakers());
                 }
                 Ok(None) => {
+                    self.take_trailers(writer.body().tail(), &body);
                     let is_whole = writer.complete();
                     self.counts.bump(match is_whole {
                         true => KeeperCount::BodyComplete,

@@ -39,6 +39,16 @@ counters! {
     "hotplate_fills_under_way" Gauge in "fills",
     "Exchanges with origins now, from the request to the answer's last byte." { UnderWay }
 
+    "hotplate_informational_responses" Counter in "responses",
+    "Informational (1xx) responses of origins, by what became of them.", by "fate" {
+        InformationalPassed = "passed",
+        InformationalKept = "kept",
+        InformationalDropped = "dropped",
+    }
+
+    "hotplate_trailers_dropped" Counter in "sections",
+    "Trailer sections of responses that were too large to go on." { TrailersDropped }
+
     "hotplate_refreshes" Counter in "refreshes",
     "Stored responses that were to be refreshed while they were sent stale." { Refreshes }
 
@@ -59,7 +69,7 @@ counters! {
     }
 
     "hotplate_invalidated_responses" Counter in "responses",
-    "Stored responses marked stale because a request changed something (RFC 9111 s4.4, RFC 9875)." { Invalidated }
+    "Stored responses marked stale because a request changed something (RFC 9111 s4.4, RFC 9875) or a HEAD told so (s4.3.5)." { Invalidated }
 }
 
 /// The keeper's counters and gauges.

@@ -4,10 +4,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::flights::{Landing, Lead};
+use super::labels::relabelled;
 use super::source::{asked_range, part_of};
-use super::{Keeper, KeeperCount, Place, is_storable, now};
+use super::{Keeper, KeeperCount, Place, head, is_storable, now};
 use crate::cache::order::{Fetch, Fetched, Outcome};
-use crate::fill::origin::{Origin, OriginFault, OriginRequest, OriginResponse, RequestBody, Retry};
+use crate::fill::origin::{
+    Origin, OriginFault, OriginRequest, OriginResponse, OriginSettings, RequestBody, Retry,
+};
 use crate::http::cache_control::ResponseDirectives;
 use crate::http::fields::FieldLines;
 use crate::http::head::Method;
@@ -53,13 +56,21 @@ impl Known {
             .map(|response| (&*response.variant, response.stored.response_time));
         let selected = vary::choose(stored, &fetch.fields);
         let candidates = candidates(&variants);
-        let conditions = validation::conditional_fields(&candidates, selected);
+        let conditions = if head::keeps_conditions(fetch) {
+            Conditions::default()
+        } else {
+            validation::conditional_fields(&candidates, selected)
+        };
         drop(candidates);
         Self {
             variants,
             selected,
             conditions,
         }
+    }
+
+    pub(super) fn variants(&self) -> &[Arc<Response>] {
+        &self.variants
     }
 
     fn selected(&self) -> Option<&Arc<Response>> {
@@ -86,7 +97,7 @@ impl Keeper {
         alone: Vec<Arc<Response>>,
     ) -> Outcome {
         let stores = is_storable(fetch);
-        let known = if stores {
+        let known = if stores || head::validates(fetch) {
             let mut variants = self.variants(fetch);
             variants.extend(alone);
             Known::of(variants, fetch)
@@ -139,7 +150,7 @@ impl Keeper {
             return self.fail(fetch, &asked, Rule::Loop, None, lead);
         }
         let began = self.responses.epoch();
-        let request = self.request(fetch, &asking);
+        let request = self.request(fetch, &asking, origin.settings());
         let Asking {
             known,
             stores,
@@ -166,7 +177,13 @@ impl Keeper {
         self.judge(exchange, answer, stores, lead).await
     }
 
-    fn request(self: &Rc<Self>, fetch: &Fetch, asking: &Asking) -> OriginRequest {
+    fn request(
+        self: &Rc<Self>,
+        fetch: &Fetch,
+        asking: &Asking,
+        settings: &OriginSettings,
+    ) -> OriginRequest {
+        let has_own = asking.stores || !asking.known.conditions.nominated.is_empty();
         let mut conditions = asking.known.conditions.fields.clone();
         if let Some(range) = &asking.blocks {
             conditions.push(b"Range", range.as_bytes());
@@ -175,12 +192,16 @@ impl Keeper {
             method: fetch.method,
             version: fetch.version,
             scheme: Scheme::Http,
-            authority: &fetch.authority,
+            host: match settings.host.as_str() {
+                "" => &fetch.authority,
+                host => host.as_bytes(),
+            },
             client: fetch.client,
-            believes_client: false,
+            believes_client: settings.trusts_forwarded,
             pseudonym: self.pseudonym.as_bytes(),
-            own_conditions: asking.stores.then_some(&conditions),
+            own_conditions: has_own.then_some(&conditions),
             has_body: fetch.body.is_some(),
+            takes_trailers: fetch.takes_trailers,
         };
         let body = fetch.body.as_ref().map_or(RequestBody::None, |upload| {
             RequestBody::Stream(self.upload(upload))
@@ -192,7 +213,7 @@ impl Keeper {
             fields: forwarding::request_fields(&fetch.fields, &forwarding),
             body,
             retry: if is_safe { Retry::Safe } else { Retry::Never },
-            informational: None,
+            informational: Some(self.informational(fetch)),
         }
     }
 
@@ -287,7 +308,7 @@ impl Keeper {
         let Exchange { fetch, asked, .. } = &exchange;
         let asks = !exchange.known.conditions.nominated.is_empty();
         match Validated::of(answer.status) {
-            Validated::NotModified if stores && asks => {
+            Validated::NotModified if asks => {
                 return self.validated(exchange, answer, lead);
             }
             Validated::Failed => {
@@ -342,6 +363,7 @@ impl Keeper {
             drop(place);
             return Box::pin(self.ask_as_it_is(fetch, asked, &origin)).await;
         }
+        self.compare_with_head(&exchange, &answer);
         if let Some(lead) = lead {
             lead.land(&Landing::Alone, clock::mono());
         }
@@ -379,7 +401,8 @@ impl Keeper {
             let Some(old) = known.variants.get(place) else {
                 continue;
             };
-            let new = Arc::new(freshen(old, &update, &asked, (request_time, response_time)));
+            let new = freshen(old, &update, &asked, (request_time, response_time));
+            let new = Arc::new(relabelled(new, old, fetch, &answer.fields));
             let replaced = self.responses.replace(old, &new);
             if let Some(disk) = self.disk_for(&new.rule) {
                 disk.update(&new, exchange_began);
@@ -501,8 +524,8 @@ fn piece_of(answer: &OriginResponse) -> Piece {
     }
 }
 
-/// A stored response with the fields of a 304.
-fn freshen(
+/// A stored response with the fields of a 304, or of a HEAD's 200.
+pub(super) fn freshen(
     old: &Response,
     update: &crate::http::fields::Fields,
     asked: &Asked,

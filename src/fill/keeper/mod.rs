@@ -14,12 +14,16 @@ mod bring;
 mod counts;
 mod exchange;
 mod flights;
+mod head;
+mod informational;
+mod labels;
 mod large;
 mod pass;
 mod pen;
 mod save;
 mod shelf;
 mod source;
+mod trailers;
 
 use std::rc::Rc;
 use std::sync::Arc;

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::exchange::{Exchange, fetched, is_without_content};
 use super::save::upstream_status;
-use super::{Keeper, Place, now};
+use super::{Keeper, Place, now, trailers};
 use crate::cache::order::{Fetch, Outcome, Upload};
 use crate::fill::origin::{OriginBody, OriginResponse, Piece, RequestStream};
 use crate::http::cache_control::ResponseDirectives;
@@ -55,6 +55,7 @@ impl Keeper {
             Object::of_response(Held::Heap(Box::default()), 0)
         } else {
             let pipe = Arc::new(Pipe::new(self.settings.pass_memory.in_memory()));
+            trailers::announce(pipe.tail(), &answer.fields);
             let reader = PipeReader::new(Arc::clone(&pipe));
             let size = answer.body.size_hint().unwrap_or(SIZE_UNKNOWN);
             let keeper = Rc::clone(self);
@@ -118,7 +119,10 @@ impl Keeper {
                     }
                     self.wake(pipe.waiter());
                 }
-                Ok(None) => break BodyState::Complete,
+                Ok(None) => {
+                    self.take_trailers(pipe.tail(), &body);
+                    break BodyState::Complete;
+                }
                 Err(_) => break BodyState::Failed,
             }
         };

@@ -11,7 +11,7 @@ use super::bring::Filling;
 use super::exchange::{Exchange, fetched, is_without_content};
 use super::flights::{Landing, Lead};
 use super::source::Source;
-use super::{Keeper, KeeperCount};
+use super::{Keeper, KeeperCount, trailers};
 use crate::cache::order::{Fetch, Outcome};
 use crate::fill::origin::{OriginBody, OriginFault, OriginResponse};
 use crate::http::cache_control::ResponseDirectives;
@@ -168,6 +168,7 @@ impl Keeper {
         } = exchange;
         let mut writer = Body::begin(size, self.memory_max_object);
         let mut body = answer.body;
+        trailers::announce(writer.body().tail(), &answer.fields);
         let early = read_early(&mut writer, &mut body, size);
         let object = match &early {
             Early::Complete => of_complete(&writer),
@@ -274,13 +275,8 @@ impl Keeper {
         now: UnixSeconds,
         rule: &Overrides,
     ) -> Fields {
-        let fields = forwarding::response_fields(
-            kept,
-            answer.version,
-            now,
-            self.pseudonym.as_bytes(),
-            false,
-        );
+        let fields =
+            forwarding::response_fields(kept, answer.version, now, self.pseudonym.as_bytes());
         fields.filtered(|name, _| {
             let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
             let is_replaced = rule.x_cache && (is("x-cache") || is("x-cache-detail"));
@@ -319,7 +315,7 @@ fn variant_of(fetch: &Fetch, answer: &Fields) -> Option<Box<[u8]>> {
 }
 
 /// What a response can be purged by: its tags, and its groups as those of its origin (RFC 9875 s2.1).
-fn tags_of(fetch: &Fetch, fields: &Fields) -> Box<[Box<[u8]>]> {
+pub(super) fn tags_of(fetch: &Fetch, fields: &Fields) -> Box<[Box<[u8]>]> {
     let mut tags = Tags::of(fields).names;
     for group in groups::of(fields).names {
         let mut tag = Vec::new();
@@ -351,6 +347,8 @@ fn read_early(writer: &mut BodyWriter, body: &mut OriginBody, size: Option<u64>)
     loop {
         match poll_now(body) {
             Poll::Pending => return Early::Open(None),
+            // They go on behind chunks: the body has no length yet for those who read it now.
+            Poll::Ready(Ok(None)) if body.trailers().is_some() => return Early::Open(None),
             Poll::Ready(Ok(None)) => {
                 return if writer.complete() {
                     Early::Complete

@@ -83,13 +83,17 @@ impl Source {
             method: Method::Get,
             version: self.version,
             scheme: Scheme::Http,
-            authority: &self.authority,
+            host: match self.origin.settings().host.as_str() {
+                "" => &self.authority,
+                host => host.as_bytes(),
+            },
             // Asked by the cache, for whoever waits.
             client: None,
             believes_client: false,
             pseudonym: keeper.pseudonym.as_bytes(),
             own_conditions: Some(&conditions),
             has_body: false,
+            takes_trailers: false,
         };
         OriginRequest {
             method: b"GET"[..].into(),

@@ -13,6 +13,7 @@ use super::fault::OriginFault;
 use super::pool::Carrier;
 use super::response::{Framing, connection_fault, fields_of};
 use crate::http::fields::Fields;
+use crate::http::list;
 use crate::sys::clock;
 use crate::units::MonoNanos;
 
@@ -41,6 +42,8 @@ pub struct OriginBody {
     has_yielded: bool,
     ending: Option<Result<(), OriginFault>>,
     trailers: Option<Fields>,
+    /// What the head's Connection names.
+    of_one_connection: Box<[u8]>,
 }
 
 impl OriginBody {
@@ -50,6 +53,7 @@ impl OriginBody {
         framing: Framing,
         between_bytes_timeout: Duration,
         total_deadline: Option<MonoNanos>,
+        of_one_connection: Box<[u8]>,
     ) -> Self {
         let mut body = Self {
             length: incoming.size_hint().exact(),
@@ -65,6 +69,7 @@ impl OriginBody {
             has_yielded: false,
             ending: None,
             trailers: None,
+            of_one_connection,
         };
         body.end_if_over();
         body
@@ -88,7 +93,8 @@ impl OriginBody {
         self.received
     }
 
-    /// The trailer fields (RFC 9110 s6.5), once the body has ended.
+    /// The trailer fields (RFC 9110 s6.5), once the body has ended; without those that the head's Connection names, which
+    /// are for this connection alone (s7.6.1).
     #[must_use]
     pub fn trailers(&self) -> Option<&Fields> {
         self.trailers.as_ref()
@@ -159,11 +165,20 @@ impl OriginBody {
                     return;
                 };
                 match fields_of(&trailers) {
-                    Ok(fields) => self.trailers = Some(fields),
+                    Ok(fields) => {
+                        self.trailers = Some(self.without_those_of_one_connection(&fields))
+                    }
                     Err(fault) => self.end(Err(fault)),
                 }
             }
         }
+    }
+
+    fn without_those_of_one_connection(&self, trailers: &Fields) -> Fields {
+        trailers.filtered(|name, _| {
+            let mut options = list::elements(&self.of_one_connection);
+            !options.any(|option| option.eq_ignore_ascii_case(name))
+        })
     }
 
     /// What was gathered, then what came after it.

@@ -16,6 +16,7 @@ use super::request::Outgoing;
 use super::response::{OriginResponse, fields_of, framing_of, head_fault, persists, version_of};
 use super::watch::Watch;
 use super::wire::Account;
+use crate::http::fields::FieldLines as _;
 use crate::sys::clock;
 use crate::units::MonoNanos;
 
@@ -174,6 +175,8 @@ async fn exchange(
         Ok(checked) => checked,
         Err(fault) => return Err((Failure::of(fault, &connection.account), place)),
     };
+    let options: Vec<&[u8]> = fields.values("connection").collect();
+    let of_one_connection = options.join(&b","[..]).into();
     let (status, version) = (response.status().as_u16(), response.version());
     let carrier = Carrier::new(
         connection,
@@ -187,6 +190,7 @@ async fn exchange(
         framing,
         settings.between_bytes_timeout,
         deadline,
+        of_one_connection,
     );
     Ok(OriginResponse {
         status,

@@ -22,7 +22,7 @@ pub struct OriginRequest {
     /// Path and query, as they go on the wire below the URL's base; or `*`.
     pub target: Box<[u8]>,
     /// The field lines, Host among them. Those that frame the message or belong to one connection are left out: the
-    /// connection has its own (RFC 9110 s7.6.1).
+    /// connection has its own (RFC 9110 s7.6.1). Of TE, `trailers` counts.
     pub fields: Fields,
     /// The body.
     pub body: RequestBody,
@@ -115,6 +115,11 @@ impl Outgoing {
                 .try_append(name, value)
                 .map_err(|_| OriginFault::Unsendable)?;
         }
+        if self.takes_trailers() {
+            // RFC 9110 s10.1.4: TE is for one connection, so Connection names it.
+            headers.insert(TE, HeaderValue::from_static("trailers"));
+            headers.insert(CONNECTION, HeaderValue::from_static("TE"));
+        }
         self.frame(headers);
         if let Some(Informational(tell)) = &self.informational {
             let tell = Arc::clone(tell);
@@ -141,6 +146,12 @@ impl Outgoing {
             }
             None => {}
         }
+    }
+
+    /// Whether trailer fields are of use: of all codings of a transfer, TE asks for nothing else (RFC 9110 s10.1.4).
+    fn takes_trailers(&self) -> bool {
+        let mut codings = self.fields.values("te");
+        codings.any(|coding| coding.eq_ignore_ascii_case(b"trailers"))
     }
 
     pub(super) fn is_head(&self) -> bool {

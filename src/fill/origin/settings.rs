@@ -36,6 +36,10 @@ pub struct OriginSettings {
     pub skip_for: Duration,
     /// What https origins have to prove.
     pub tls: TlsSettings,
+    /// The Host field of its requests; empty: the client's. For those who make the requests, as the next.
+    pub host: String,
+    /// Whether clients' own `Forwarded` and `X-Forwarded-` fields go on.
+    pub trusts_forwarded: bool,
 }
 
 impl Default for OriginSettings {
@@ -55,6 +59,8 @@ impl Default for OriginSettings {
             failures_max: 1,
             skip_for: Duration::from_secs(5),
             tls: TlsSettings::default(),
+            host: String::new(),
+            trusts_forwarded: false,
         }
     }
 }
@@ -99,6 +105,8 @@ impl From<&OriginRule> for OriginSettings {
                 verify_peer: rule.verify_peer,
                 verify_host: rule.verify_peer,
             },
+            host: rule.host.clone(),
+            trusts_forwarded: rule.trusts_forwarded,
             ..Self::default()
         }
     }

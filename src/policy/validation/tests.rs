@@ -360,14 +360,19 @@ mod rfc9111_s3_2 {
 #[test]
 fn rfc9111_s4_3_5_head_updates_only_where_validators_and_size_are_the_same() {
     let stored = candidate("\"a\"", Some(MODIFIED_SECONDS), 0);
-    let freshens = |answer: &[(&str, &str)]| head_freshens(&stored, Some(7), &fields(answer));
-    assert!(freshens(&[]));
-    assert!(freshens(&[
+    let tells = |answer: &[(&str, &str)]| head_tells(&stored, Some(7), &fields(answer));
+    let all = [
         ("ETag", "\"a\""),
         ("Last-Modified", MODIFIED),
-        ("Content-Length", "7")
-    ]));
-    for (name, value) in [
+        ("Content-Length", "7"),
+    ];
+    assert_eq!(tells(&[]), HeadTells::Nothing);
+    assert_eq!(tells(&[("X", "1")]), HeadTells::Nothing);
+    assert_eq!(tells(&all), HeadTells::Same);
+    for same in all {
+        assert_eq!(tells(&[same]), HeadTells::Same, "{same:?}");
+    }
+    for other in [
         ("ETag", "\"b\""),
         ("ETag", "W/\"a\""),
         ("Last-Modified", "Sun, 06 Nov 1994 08:49:38 GMT"),
@@ -375,18 +380,19 @@ fn rfc9111_s4_3_5_head_updates_only_where_validators_and_size_are_the_same() {
         ("Content-Length", "8"),
         ("Content-Length", "x"),
     ] {
-        assert!(!freshens(&[(name, value)]), "{name}: {value}");
+        assert_eq!(tells(&[other]), HeadTells::Other, "{other:?}");
+        // What else is the same does not make up for it.
+        let mixed: Vec<_> = all
+            .into_iter()
+            .filter(|(name, _)| *name != other.0)
+            .chain([other])
+            .collect();
+        assert_eq!(tells(&mixed), HeadTells::Other, "{mixed:?}");
     }
-    assert!(!head_freshens(
-        &stored,
-        None,
-        &fields(&[("Content-Length", "7")])
-    ));
-    assert!(!head_freshens(
-        &tagged(""),
-        None,
-        &fields(&[("ETag", "\"a\"")])
-    ));
+    let length = fields(&[("Content-Length", "7")]);
+    assert_eq!(head_tells(&stored, None, &length), HeadTells::Other);
+    let tag = fields(&[("ETag", "\"a\"")]);
+    assert_eq!(head_tells(&tagged(""), None, &tag), HeadTells::Other);
 }
 
 mod rfc9111_s3_4 {

@@ -102,18 +102,28 @@ impl Client {
         bytes
     }
 
+    /// The trailer lines behind the body in chunks that was read last.
+    pub(crate) fn trailers(&self) -> &[String] {
+        &self.trailers
+    }
+
     /// Whether the server ended the connection by a reset.
     pub(crate) fn was_reset(&self) -> bool {
         self.is_reset
     }
 
-    fn chunks(&mut self, body: &mut Vec<u8>) -> Result<(), Broken> {
+    pub(crate) fn chunks(&mut self, body: &mut Vec<u8>) -> Result<(), Broken> {
         loop {
             let line = self.line()?;
             let size = usize::from_str_radix(&line, 16).expect("a chunk's size");
             if size == 0 {
-                while !self.line()?.is_empty() {}
-                return Ok(());
+                self.trailers.clear();
+                loop {
+                    match self.line()? {
+                        line if line.is_empty() => return Ok(()),
+                        line => self.trailers.push(line),
+                    }
+                }
             }
             self.append(size, body)?;
             assert_eq!(self.line()?, "", "a chunk ends with its line");

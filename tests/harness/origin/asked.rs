@@ -22,6 +22,8 @@ pub(crate) struct Asked {
     pub(crate) fields: Vec<(String, String)>,
     /// What was read of its body, up to 4 MiB, without its transfer coding.
     pub(crate) body: Vec<u8>,
+    /// The trailer lines behind a body in chunks.
+    pub(crate) trailers: Vec<String>,
     /// Whether the body was read to its end.
     pub(crate) is_whole: bool,
 }
@@ -47,6 +49,7 @@ impl Asked {
             version,
             fields: lines.map(field).collect(),
             body: Vec::new(),
+            trailers: Vec::new(),
             is_whole: false,
         }
     }

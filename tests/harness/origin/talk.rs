@@ -155,7 +155,7 @@ impl Talk<'_> {
     ) -> Result<(), Over> {
         let mut wanted = size;
         while wanted > 0 && !matches!(reading.rest, Rest::None) {
-            let piece = self.body_piece(&mut reading.rest, wanted)?;
+            let piece = self.body_piece(reading, wanted)?;
             wanted -= piece.len() as u64;
             let room = BODY_KEPT_MAX - reading.kept;
             let kept = &piece[..piece.len().min(room)];
@@ -170,7 +170,8 @@ impl Talk<'_> {
     }
 
     /// The next bytes of a body, at most `wanted`; none of them where a chunk's frame was read.
-    fn body_piece(&mut self, rest: &mut Rest, wanted: u64) -> Result<Vec<u8>, Over> {
+    fn body_piece(&mut self, reading: &mut Reading, wanted: u64) -> Result<Vec<u8>, Over> {
+        let rest = &mut reading.rest;
         let left = match rest {
             Rest::None => return Ok(Vec::new()),
             Rest::Length(left) => left,
@@ -179,7 +180,12 @@ impl Talk<'_> {
                 let size = line.split(';').next().unwrap_or_default().trim();
                 let size = u64::from_str_radix(size, 16).map_err(|_| Over)?;
                 if size == 0 {
-                    while !self.line()?.is_empty() {}
+                    loop {
+                        match self.line()? {
+                            line if line.is_empty() => break,
+                            line => self.shared.record_trailer(reading.number, line),
+                        }
+                    }
                     *rest = Rest::None;
                 } else {
                     *rest = Rest::Chunks { left: size };
