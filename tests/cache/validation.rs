@@ -61,6 +61,7 @@ before_an_origin!(
             .field("X-Both", "2")
             .field("X-New", "2")
             .field("Cache-Status", "inner; fwd=stale")
+            .field("Age", "5")
             .field("Content-Length", "999");
         origin.queue("/a", [first.body("hello"), then.end()]);
         fetch_get(server, "/a").expect(200);
@@ -74,7 +75,12 @@ before_an_origin!(
             assert_eq!(answer.needs("content-length"), "5");
             assert_eq!(answer.needs("content-type"), "text/plain");
             assert_eq!(answer.needs("cache-control"), "max-age=500");
-            assert!((480..=500).contains(&ttl(&answer)), "{answer}");
+            assert!((475..=495).contains(&ttl(&answer)), "{answer}");
+            // Counted anew (s5.1), and not said twice.
+            let [age] = answer.lines("age")[..] else {
+                panic!("one Age: {answer}");
+            };
+            assert!(age.parse::<u64>().expect("seconds") >= 5, "{answer}");
         }
         assert_eq!(origin.asked().len(), 2);
     }
