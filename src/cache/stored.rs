@@ -242,12 +242,17 @@ fn fetch(wanted: &Wanted<'_, '_>, key: &[u8], why: Forward, is_refresh: bool) ->
         line.push(b'?');
         line.extend_from_slice(query);
     }
+    // What is stored answers GET and HEAD, and only a GET can replace it.
+    let (method, method_name) = match is_refresh {
+        true => (Method::Get, &b"GET"[..]),
+        false => (head.method, head.method_name),
+    };
     Box::new(Fetch {
         site: wanted.site,
         rule: Arc::clone(wanted.rule),
         key: key.into(),
-        method: head.method,
-        method_name: head.method_name.into(),
+        method,
+        method_name: method_name.into(),
         version: head.version,
         target: line.into(),
         path_size: target.path.len(),
