@@ -22,7 +22,16 @@ const LENGTH_MAX: usize = 33;
 /// dates before 1970 and for leap seconds.
 #[must_use]
 pub fn parse(value: &[u8]) -> Option<UnixSeconds> {
-    if value.len() > LENGTH_MAX {
+    // The library passes over white space at the ends, of any alphabet, and over what stands before an RFC 850 date's hour.
+    let is_bare = |end: Option<&u8>| end.is_some_and(u8::is_ascii_alphanumeric);
+    let is_spaced = match value {
+        [.., b'G', b'M', b'T'] => matches!(
+            value,
+            [.., b' ', _, _, b':', _, _, b':', _, _, b' ', _, _, _]
+        ),
+        _ => true,
+    };
+    if value.len() > LENGTH_MAX || !is_bare(value.first()) || !is_bare(value.last()) || !is_spaced {
         return None;
     }
     let text = std::str::from_utf8(value).ok()?;

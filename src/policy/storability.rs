@@ -191,6 +191,18 @@ pub fn facts(
     }
 }
 
+/// Whether a response whose directives are now these, after a 304, may not answer other requests any more (s5.2.2.5, s5.2.2.7). It
+/// is not understood anew: it has been stored.
+#[must_use]
+pub const fn is_withdrawn(directives: &ResponseDirectives, rule: &Overrides) -> bool {
+    is_no_store(directives, rule) || directives.private.is_whole() && !rule.store_private
+}
+
+/// s5.2.2.3: what must be understood, and is, may be stored in spite of no-store.
+const fn is_no_store(directives: &ResponseDirectives, rule: &Overrides) -> bool {
+    directives.no_store && !directives.must_understand && !rule.store_no_store
+}
+
 /// What forbids to store the response, before its facts are looked at.
 fn refusal(
     asked: &Asked,
@@ -201,15 +213,13 @@ fn refusal(
     let status = received.status;
     let is_understood = status::is_understood(status);
     let heeds_no_store = asked.directives.no_store && !rule.ignore_client_cache_control;
-    // s5.2.2.3: what must be understood, and is, may be stored in spite of no-store.
-    let is_no_store = directives.no_store && !directives.must_understand && !rule.store_no_store;
     Some(match () {
         () if asked.method != Method::Get => WhyNot::Method,
         () if !status::is_final(status) => WhyNot::StatusNotFinal,
         () if status::is_for_one_request(status) => WhyNot::StatusForOneRequest,
         () if directives.must_understand && !is_understood => WhyNot::StatusNotUnderstood,
         () if heeds_no_store => WhyNot::RequestNoStore,
-        () if is_no_store => WhyNot::NoStore,
+        () if is_no_store(directives, rule) => WhyNot::NoStore,
         () if directives.private.is_whole() && !rule.store_private => WhyNot::Private,
         () if asked.authorized && !directives.allows_authorization() => WhyNot::Authorization,
         () if varies_by_everything(received.fields) => WhyNot::VaryStar,

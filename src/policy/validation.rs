@@ -200,8 +200,8 @@ const NEVER_UPDATED: [&str; 3] = ["content-length", "content-encoding", "content
 /// - Set-Cookie, unless the rule stores it: a 304's cookie is one client's, like any other;
 /// - those that `is_left_out` names: what may not be stored of a response, by its directives or by the rule.
 ///
-/// A stored Age goes: the age is counted anew from the update. The update must have a Date, as
-/// `forwarding::response_fields` gives it one.
+/// Age goes, the stored one and the update's: the age is counted anew from the update, and each answer has its own (s5.1). The
+/// update must have a Date, as `forwarding::response_fields` gives it one.
 #[must_use]
 pub fn freshened(
     stored: &Fields,
@@ -217,6 +217,7 @@ pub fn freshened(
             || is_named_by_connection(update, name)
             || NEVER_UPDATED.iter().any(|known| is(known))
             || is_refused_cookie
+            || is("age")
             || is_left_out(name))
     });
     let is_added = |name: &[u8]| {

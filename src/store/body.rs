@@ -401,6 +401,19 @@ impl BodyWriter {
         self.body.wakers()
     }
 
+    /// All bytes are there, and their number is the size from now on; nobody is told of the end yet. False, and the body has
+    /// failed, where the size was another.
+    pub fn settle_size(&mut self) -> bool {
+        let body = &self.body;
+        let total = body.lock().present.total();
+        if body.state() == BodyState::Failed || body.size().is_some_and(|size| size != total) {
+            body.fail();
+            return false;
+        }
+        body.size.store(total, Ordering::Release);
+        true
+    }
+
     /// All bytes are there; their number becomes the size where none was known. False, and the body has failed, where the
     /// size was another.
     pub fn complete(&mut self) -> bool {

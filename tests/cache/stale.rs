@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::harness::origin::{Gate, Origin, Reply, reply};
-use crate::harness::{Server, eventually};
-use crate::site::{Site, expect_forward, expect_hit, expect_outcome, fetch_get, outcome};
+use crate::harness::{Server, eventually, get, head};
+use crate::site::{Site, expect_forward, expect_hit, expect_outcome, fetch, fetch_get, outcome};
 
 /// A response that is stale as soon as it is there.
 fn stale(cache_control: &str) -> Reply {
@@ -172,6 +172,42 @@ before_an_origin!(
             answer.body == b"new"
         });
         assert_eq!(origin.asked().len(), 2);
+    }
+);
+
+before_an_origin!(
+    rfc5861_s3_what_a_head_was_answered_with_is_refreshed_by_a_get,
+    Site::plain(),
+    |origin, server| {
+        let then = reply(200).max_age(60).field("ETag", "\"2\"").body("new");
+        store(origin, server, "stale-while-revalidate=1000", then);
+        fetch(server, &head("/a")).expect(200);
+        assert_eq!(origin.await_asked(2)[1].method, "GET");
+        eventually(Duration::from_secs(20), "the refresh lands", || {
+            fetch_get(server, "/a").expect(200).body == b"new"
+        });
+        assert_eq!(origin.asked().len(), 2);
+    }
+);
+
+before_an_origin!(
+    rfc5861_s3_a_refresh_that_found_no_place_may_be_tried_again,
+    Site::plain().fill("fills = 1"),
+    |origin, server| {
+        let then = reply(200).max_age(60).body("new");
+        store(origin, server, "stale-while-revalidate=1000", then);
+        let gate = Gate::new();
+        origin.says("/slow", reply(200).wait(&gate).body("slow"));
+        let mut other = server.connect();
+        other.send(get("/slow").bytes());
+        gate.await_reached(1);
+        // All places are taken: this one's refresh comes to nothing.
+        fetch_get(server, "/a").expect(200).expect_body(b"old");
+        gate.open();
+        other.fetched("GET").expect(200);
+        eventually(Duration::from_secs(20), "a later refresh lands", || {
+            fetch_get(server, "/a").expect(200).body == b"new"
+        });
     }
 );
 

@@ -61,6 +61,7 @@ before_an_origin!(
             .field("X-Both", "2")
             .field("X-New", "2")
             .field("Cache-Status", "inner; fwd=stale")
+            .field("Age", "5")
             .field("Content-Length", "999");
         origin.queue("/a", [first.body("hello"), then.end()]);
         fetch_get(server, "/a").expect(200);
@@ -74,7 +75,12 @@ before_an_origin!(
             assert_eq!(answer.needs("content-length"), "5");
             assert_eq!(answer.needs("content-type"), "text/plain");
             assert_eq!(answer.needs("cache-control"), "max-age=500");
-            assert!((480..=500).contains(&ttl(&answer)), "{answer}");
+            assert!((475..=495).contains(&ttl(&answer)), "{answer}");
+            // Counted anew (s5.1), and not said twice.
+            let [age] = answer.lines("age")[..] else {
+                panic!("one Age: {answer}");
+            };
+            assert!(age.parse::<u64>().expect("seconds") >= 5, "{answer}");
         }
         assert_eq!(origin.asked().len(), 2);
     }
@@ -313,6 +319,51 @@ before_an_origin!(
         let asks = get("/a").with("If-None-Match", "\"2\"");
         fetch(server, &asks).expect(200).expect_body(b"hello");
         fetch_get(server, "/a").expect(200).expect_body(b"hello");
+    }
+);
+
+before_an_origin!(
+    rfc9111_s5_2_2_5_what_a_304_forbids_to_store_is_validated_each_time,
+    Site::plain(),
+    |origin, server| {
+        for directive in ["no-store", "private", "private, no-store"] {
+            let first = stale().field("ETag", "\"1\"").body("hello");
+            let then = reply(304)
+                .field("Cache-Control", &format!("max-age=60, {directive}"))
+                .field("ETag", "\"1\"");
+            origin.queue("/a", [first, then.end()]);
+            for _ in 0..3 {
+                fetch_get(server, "/a").expect(200).expect_body(b"hello");
+            }
+            assert_eq!(origin.asked().len(), 3, "{directive}");
+            let next = reply(200).field("Cache-Control", "no-store").body("new");
+            origin.says("/a", next);
+            fetch_get(server, "/a").expect_body(b"new");
+            origin.says("/a", stale().body("x"));
+            fetch(server, &Request::new("DELETE", "/a")).expect(200);
+            origin.forget();
+        }
+    }
+);
+
+before_an_origin!(
+    rfc9111_s4_1_what_a_304_says_to_vary_is_not_sent_to_others,
+    Site::plain(),
+    |origin, server| {
+        let first = stale().field("ETag", "\"1\"").body("hello");
+        let then = reply(304)
+            .max_age(60)
+            .field("Vary", "Accept-Language")
+            .field("ETag", "\"1\"");
+        origin.queue(
+            "/a",
+            [first, then.end(), reply(200).max_age(60).body("hallo")],
+        );
+        fetch_get(server, "/a").expect_body(b"hello");
+        fetch_get(server, "/a").expect_body(b"hello");
+        let german = get("/a").with("Accept-Language", "de");
+        fetch(server, &german).expect_body(b"hallo");
+        assert_eq!(origin.asked().len(), 3);
     }
 );
 

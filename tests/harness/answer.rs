@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 use super::waiting::wall_clock;
 
 /// Fields that may stand in a response once at most.
-const SINGLE: [&str; 11] = [
+const SINGLE: [&str; 12] = [
+    "age",
     "content-length",
     "content-range",
     "content-type",

@@ -7,18 +7,17 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::pen::CHARGE;
-use super::save::of_complete;
 use super::shelf::responses_of;
 use super::{Keeper, KeeperCount};
 use crate::fill::disk::{extension_of, label_of, unless_purged};
 use crate::fill::origin::OriginBody;
 use crate::index::cached::Epoch;
 use crate::index::response::Response;
-use crate::store::Object;
 use crate::store::body::BodyWriter;
 use crate::store::body_file::BodyFile;
 use crate::store::budget::Charge;
 use crate::store::disk::Writer;
+use crate::store::{Held, Object};
 
 /// A response on its way into memory.
 pub(super) struct Filling {
@@ -31,8 +30,7 @@ pub(super) struct Filling {
 /// The file of a body whose size is not known.
 struct Large {
     pen: LargePen,
-    /// Its descriptor.
-    _charge: Charge,
+    descriptor: Charge,
 }
 
 enum LargePen {
@@ -66,12 +64,7 @@ impl Keeper {
                 }
                 Ok(None) => {
                     self.take_trailers(writer.body().tail(), &body);
-                    let is_whole = writer.complete();
-                    self.counts.bump(match is_whole {
-                        true => KeeperCount::BodyComplete,
-                        false => KeeperCount::BodyBrokenOff,
-                    });
-                    break is_whole;
+                    break writer.settle_size();
                 }
                 Err(_) => {
                     self.counts.bump(KeeperCount::BodyBrokenOff);
@@ -86,37 +79,56 @@ impl Keeper {
             }
         };
         if ended {
-            self.keep_whole(&writer, large, &filling).await;
+            self.keep_whole(&mut writer, large, &filling).await;
         } else {
             writer.fail();
             self.responses.remove(response);
+            self.wake(writer.wakers());
         }
-        self.wake(writer.wakers());
     }
 
-    /// The body is whole: from now on its head has a length, and it takes no more room than its bytes.
-    async fn keep_whole(&self, writer: &BodyWriter, large: Option<Large>, filling: &Filling) {
+    /// All of the body is there: from now on its head has a length, and it takes no more room than its bytes. Those who come for
+    /// it find it so before anybody sees the end.
+    async fn keep_whole(&self, writer: &mut BodyWriter, large: Option<Large>, filling: &Filling) {
         let response = &filling.response;
-        let is_small = writer.body().in_memory().is_some();
-        if response.size().is_some() && !is_small {
-            return;
+        let body = Arc::clone(writer.body());
+        let (mut on_disk, mut charge) = (None, None);
+        if let Some(Large { pen, descriptor }) = large {
+            charge = Some(descriptor);
+            on_disk = match pen {
+                LargePen::Disk(disk) => Some(disk),
+                LargePen::Memory => None,
+            };
         }
-        let whole = of_complete(writer);
-        if let Some(Large {
-            pen: LargePen::Disk(disk),
-            ..
-        }) = large
-        {
+        let is_small = charge.is_none();
+        let object = match body.memory_from(0) {
+            Some(bytes) if is_small => {
+                Object::of_response(Held::Heap(bytes.into()), bytes.len() as u64)
+            }
+            None if is_small => Object::of_response(Held::Heap(Box::default()), 0),
+            _ => Object::of_response(Held::Growing(Arc::clone(&body)), 0).charged(charge),
+        };
+        let whole = Arc::new(response.with_object(Arc::new(object)));
+        // What had to go on in memory beside its file is for those who read it.
+        let is_kept = body.is_kept_in_its_file();
+        let is_stored = is_kept && self.responses.replace(response, &whole).is_stored();
+        if !is_kept {
+            self.responses.remove(response);
+        }
+        self.counts.bump(match writer.complete() {
+            true => KeeperCount::BodyComplete,
+            false => KeeperCount::BodyBrokenOff,
+        });
+        self.wake(writer.wakers());
+        if let Some(disk) = on_disk {
             let completed = tokio::task::spawn_blocking(move || disk.complete()).await;
             if let Ok(Ok(id)) = completed {
-                whole.set_on_disk(Some(id));
+                whole.object.set_on_disk(Some(id));
             }
         }
-        let whole = Arc::new(response.with_object(Arc::new(whole)));
-        let replaced = self.responses.replace(response, &whole);
-        if replaced.is_stored() && is_small {
+        if is_stored && is_small {
             self.to_disk(&whole, filling.began, filling.replaced.as_ref());
-        } else if replaced.is_stored() && whole.object.on_disk().is_none() {
+        } else if is_stored && whole.object.on_disk().is_none() {
             self.forget_replaced(filling.replaced.as_ref(), &whole.object);
         }
     }
@@ -167,7 +179,7 @@ impl Keeper {
                     writer.go_on_in(BodyFile::Disk(file));
                     return Some(Large {
                         pen: LargePen::Disk(Box::new(disk)),
-                        _charge: charge,
+                        descriptor: charge,
                     });
                 }
             }
@@ -178,7 +190,7 @@ impl Keeper {
         }
         Some(Large {
             pen: LargePen::Memory,
-            _charge: charge,
+            descriptor: charge,
         })
     }
 

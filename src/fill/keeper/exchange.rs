@@ -27,6 +27,7 @@ use crate::policy::rule::Rule;
 use crate::policy::storability::{self, Received, Storability};
 use crate::policy::stored_fields::is_left_out;
 use crate::policy::validation::{self, Candidate, Conditions, Validated};
+use crate::policy::vary::Names;
 use crate::policy::{groups, vary};
 use crate::sys::clock;
 use crate::units::UnixSeconds;
@@ -554,6 +555,9 @@ pub(super) fn freshen(
         overrides,
     )
     .initial_age;
+    // What the update forbids to use for others, or gives to others than it was stored for, is validated each time.
+    stored.invalidated = storability::is_withdrawn(&directives, overrides)
+        || Names::of(&old.fields) != Names::of(&fields);
     old.freshened(stored, fields)
 }
 

@@ -128,11 +128,17 @@ impl Keeper {
         fetch: Box<Fetch>,
         origin: Option<Rc<Origin>>,
     ) -> Outcome {
+        let mut refreshed = None;
         if fetch.is_refresh {
             self.counts.bump(KeeperCount::Refreshes);
+            refreshed = self.select(&fetch, &[]);
         }
         let counts = Arc::clone(&self.counts);
         let outcome = self.find_or_ask(fetch, origin).await;
+        if let Some(response) = refreshed {
+            // However it ended: should the same response still be there, somebody else may have it refreshed.
+            response.end_refresh();
+        }
         match &outcome {
             Outcome::Fetched(fetched) => counts.answered(fetched.rule),
             Outcome::NotFetched(rule) => counts.answered(*rule),

@@ -372,7 +372,7 @@ pub(super) fn poll_now(body: &mut OriginBody) -> Poll<Result<Option<Bytes>, Orig
 }
 
 /// The object of a body that is complete: on the heap, where it is small enough, for a single send.
-pub(super) fn of_complete(writer: &BodyWriter) -> Object {
+fn of_complete(writer: &BodyWriter) -> Object {
     let body = writer.body();
     match body.in_memory() {
         Some(bytes) => Object::of_response(Held::Heap(bytes.into()), bytes.len() as u64),

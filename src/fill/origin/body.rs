@@ -10,8 +10,9 @@ use bytes::{Bytes, BytesMut};
 use hyper::body::{Body as _, Incoming};
 
 use super::fault::OriginFault;
+use super::head::{Framing, fields_of};
 use super::pool::Carrier;
-use super::response::{Framing, connection_fault, fields_of};
+use super::response::connection_fault;
 use crate::http::fields::Fields;
 use crate::http::list;
 use crate::sys::clock;

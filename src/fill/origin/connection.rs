@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use hyper::client::conn::http1::{Builder, SendRequest};
+use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::task::AbortHandle;
@@ -11,15 +11,13 @@ use tokio_rustls::TlsConnector;
 
 use super::address::Addresses;
 use super::fault::OriginFault;
+use super::head::{READ_MAX, library};
 use super::tls;
 use super::upload::Upload;
 use super::watch::Watch;
 use super::wire::{Account, Pending, Socket, Transport, Wire};
 use crate::sys::clock;
 use crate::units::MonoNanos;
-
-/// Most bytes that one read asks for. A buffer with more room to spare may take more at once, but rarely twice as many.
-pub const READ_MAX: usize = 256 << 10;
 
 /// What may be read beyond a head's limit before the library has looked at it: reads that reached into the body.
 const READ_AHEAD_MAX: usize = 3 * READ_MAX;
@@ -69,13 +67,7 @@ impl Connection {
         };
         let account = Rc::new(Account::default());
         let wire = Wire::new(transport, Rc::clone(&account));
-        let (sender, connection) = Builder::new()
-            .max_buf_size(READ_MAX)
-            .max_header_size(head_max.min(READ_MAX))
-            // Names in the case that origins have seen for decades.
-            .title_case_headers(true)
-            // RFC 9112 s5.1: a proxy removes white space before the colon of a response's field.
-            .allow_spaces_after_header_name_in_responses(true)
+        let (sender, connection) = library(head_max)
             .handshake(TokioIo::new(wire))
             .await
             .map_err(|_| OriginFault::Reset)?;

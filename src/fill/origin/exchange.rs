@@ -5,15 +5,16 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Poll, ready};
 
+use hyper::Response;
 use hyper::body::Incoming;
-use hyper::{Response, StatusCode};
 
 use super::body::OriginBody;
 use super::connection::Connection;
 use super::fault::OriginFault;
+use super::head::{judge, persists};
 use super::pool::{Carrier, Place, Pool};
 use super::request::Outgoing;
-use super::response::{OriginResponse, fields_of, framing_of, head_fault, persists, version_of};
+use super::response::{OriginResponse, head_fault, version_of};
 use super::watch::Watch;
 use super::wire::Account;
 use crate::http::fields::FieldLines as _;
@@ -159,16 +160,7 @@ async fn exchange(
     };
     let checked = found.and_then(|response| {
         connection.account.head_came();
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            return Err(OriginFault::UpgradeRefused);
-        }
-        let framing = framing_of(
-            response.status(),
-            response.version(),
-            response.headers(),
-            outgoing.is_head(),
-        )?;
-        let fields = fields_of(response.headers())?;
+        let (framing, fields) = judge(&response, outgoing.is_head())?;
         Ok((response, framing, fields))
     });
     let (response, framing, fields) = match checked {

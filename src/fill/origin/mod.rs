@@ -16,6 +16,7 @@ mod connection;
 mod counts;
 mod exchange;
 mod fault;
+mod head;
 mod pool;
 mod request;
 mod response;
@@ -33,9 +34,9 @@ use std::sync::Arc;
 use rustls::pki_types::ServerName;
 
 pub use self::body::OriginBody;
-pub use self::connection::READ_MAX;
 pub use self::counts::{OriginCounts, OriginFigures};
 pub use self::fault::{FAULT_COUNT, HeadFault, OriginFault, TlsFault};
+pub use self::head::READ_MAX;
 use self::pool::Pool;
 use self::request::Outgoing;
 pub use self::request::{Informational, OriginRequest, RequestBody, Retry};

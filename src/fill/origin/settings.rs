@@ -28,7 +28,7 @@ pub struct OriginSettings {
     pub idle_max: usize,
     /// How long an idle connection is kept.
     pub idle_timeout: Duration,
-    /// Most bytes of a response's head, at most [`READ_MAX`](super::connection::READ_MAX).
+    /// Most bytes of a response's head, at most [`READ_MAX`](super::READ_MAX).
     pub head_max: usize,
     /// Failures in a row after which a URL is skipped where there is another; at least 1.
     pub failures_max: u32,

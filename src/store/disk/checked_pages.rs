@@ -120,6 +120,28 @@ fn database_length(length: u64) -> u64 {
     (1 + groups * GROUP + rest.saturating_sub(1)) * PAGE
 }
 
+/// The length that the database's page 0 states; 0 where it states none yet.
+///
+/// The database makes its file longer before it says so here, and shorter after: a file that is shorter was cut. After a crash
+/// the database would take the length as it finds it, and end the process over pages in use that are not there.
+fn stated_length(head: &[u8; HEAD_BYTES]) -> u64 {
+    const MAGIC: &[u8] = b"redb\x1a\x0a\xa9\x0d\x0a";
+    let long = |at: usize| {
+        let bytes = head.get(at..).and_then(|rest| rest.first_chunk());
+        bytes.map_or(0, |bytes| u64::from(u32::from_le_bytes(*bytes)))
+    };
+    // Pages before a region's data, most and, of the last region, number of its data pages; regions that are full.
+    let (before, most, full, last) = (long(16), long(20), long(24), long(28));
+    if !head.starts_with(MAGIC) {
+        return 0;
+    }
+    let trailing = if last > 0 { before + last } else { 0 };
+    let pages = full
+        .saturating_mul(before + most)
+        .saturating_add(1 + trailing);
+    pages.saturating_mul(PAGE)
+}
+
 fn page_sum(page: u64, bytes: &[u8]) -> u32 {
     // 0 means never written.
     crc32c::crc32c_append(crc32c::crc32c(&page.to_le_bytes()), bytes).max(1)
@@ -189,6 +211,9 @@ impl CheckedPages {
             }
             if head.sequence == 0 && database_length(length) > PAGE {
                 return Err(DiskError::Metadata("both heads are damaged".to_owned()));
+            }
+            if database_length(length) < stated_length(&head.bytes) {
+                return Err(DiskError::Metadata("the file is cut short".to_owned()));
             }
         }
         watch

@@ -65,7 +65,7 @@ pub use error::{DiskError, Health, Why};
 pub use find::{Body, Record};
 pub use naming::{Extension, ObjectId};
 pub use purge::{Listed, Listing, Name, Selection};
-pub use record::{INLINE_MAX, KEY_MAX, Label, META_MAX, TAG_MAX, TAGS_MAX, is_record};
+pub use record::{INLINE_MAX, KEY_MAX, Label, META_MAX, TAG_MAX, TAGS_MAX, is_record, rewritten};
 pub use residents::Residents;
 pub use sweep::SweepReport;
 pub use writer::{MayPublish, Writer};

@@ -93,7 +93,7 @@ fn large_body_comes_whole_in_large_pieces() {
         assert_eq!(response.body.size_hint(), Some(u64::from(size)));
         let (mut all, mut count) = (Vec::new(), 0);
         while let Some(bytes) = response.body.next().await.unwrap() {
-            assert!(bytes.len() <= 2 * connection::READ_MAX, "{}", bytes.len());
+            assert!(bytes.len() <= 2 * READ_MAX, "{}", bytes.len());
             all.extend_from_slice(&bytes);
             count += 1;
         }

@@ -180,6 +180,35 @@ fn any_flipped_bit_in_the_metadata_is_never_a_wrong_answer() {
 }
 
 #[test]
+fn metadata_cut_short_behind_a_crash_is_set_aside() {
+    let mut fixture = Fixture::new(CAP);
+    for number in 0..300 {
+        put(
+            fixture.disk(),
+            &format!("key{number}"),
+            &bytes(number, 3000),
+        );
+    }
+    fixture.disk().flush().unwrap();
+    let meta = fixture.path("meta.redb");
+    // As a crash leaves it: the database is in use.
+    let crashed = std::fs::read(&meta).unwrap();
+    fixture.close();
+    for pages in [4, 40, 200, 250] {
+        let cut = pages * 4096;
+        assert!(cut < crashed.len(), "{} bytes", crashed.len());
+        std::fs::write(&meta, &crashed[..cut]).unwrap();
+        let report = fixture.reopen();
+        assert!(report.set_aside.is_some(), "cut to {pages} pages");
+        assert!(find(fixture.disk(), "key1").is_none());
+        fixture.close();
+    }
+    std::fs::write(&meta, &crashed).unwrap();
+    fixture.reopen();
+    assert_eq!(body_of(fixture.disk(), "key7"), Some(bytes(7, 3000)));
+}
+
+#[test]
 fn damaged_metadata_is_kept_and_its_files_are_swept() {
     let (mut fixture, file) = closed(50_000);
     let meta = fixture.path("meta.redb");
