@@ -1,11 +1,16 @@
--- For perf/compare: sends each request as a batch of pipelined ones, and prints the outcome as one line of JSON.
--- wrk -s perf/wrk.lua URL -- [DEPTH]
+-- For perf/compare: what wrk asks for, and its outcome as one line of JSON.
+-- wrk -s perf/wrk.lua URL -- [NAME=VALUE...]
+--
+--    depth=N         each request is a batch of N pipelined ones
 
 function init(args)
-   local depth = tonumber(args[1] or "1")
-   if depth > 1 then
-      local one = wrk.format()
-      local batch = string.rep(one, depth)
+   local settings = {}
+   for _, word in ipairs(args) do
+      local name, value = word:match("^(%w+)=(.*)$")
+      settings[name] = value
+   end
+   if tonumber(settings.depth or "1") > 1 then
+      local batch = string.rep(wrk.format(), tonumber(settings.depth))
       request = function() return batch end
    end
 end

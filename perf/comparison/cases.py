@@ -1,14 +1,19 @@
-"""What is measured: sizes, connections, and which subjects take part."""
+"""What is measured: sizes, connections, in which way, and which subjects take part."""
 
+import fnmatch
 from dataclasses import dataclass
 
-KIB = 1024
-MIB = 1024 * KIB
+import answers
+import bodies
+from bodies import KIB, MIB
+from way import Way
+
+PEERS = ["nginx", "nginx-read", "h2o", "lighttpd"]
 
 
 @dataclass(frozen=True)
 class Case:
-    """One way to load a server."""
+    """One way to load a server of files."""
 
     name: str
     title: str
@@ -18,10 +23,32 @@ class Case:
     idle: int = 0
     # Whether only each kind's first variant takes part: what varies is not the way bodies leave.
     brief: bool = False
+    way: Way = answers.PINNED
 
     @property
     def file(self):
-        return f"{self.body_bytes}.bin"
+        return bodies.name(self.body_bytes)
+
+    @property
+    def path(self):
+        return f"/{self.file}"
+
+    def judged(self, label, hold):
+        """The subject whose figures targets are about; `hold` is the one that the command line judges by."""
+        return f"{label}-io_uring-{hold}"
+
+    def peers(self, wanted):
+        """The peers that take part, of those that the command line names."""
+        return wanted or PEERS
+
+    def takes(self, subject, options):
+        if subject.kind == "peer":
+            return subject.name in self.peers(options.peers)
+        if subject.name == "floor-splice" and self.body_bytes < 64 * KIB:
+            return False
+        if subject.kind == "hotplate" and options.quick and subject.driver == "epoll":
+            return subject.hold == options.judge
+        return not self.brief or subject.hold == options.judge or subject.name == "floor-memory"
 
 
 IDLE_CONNECTIONS = 10_000
@@ -40,6 +67,7 @@ CASES = [
         256,
         idle=IDLE_CONNECTIONS,
         brief=True,
+        way=answers.IDLE,
     ),
     *(
         Case(f"sweep-{count}", f"1 KiB, {count} connections", KIB, count, brief=True)
@@ -59,3 +87,13 @@ def chosen(names):
             raise SystemExit(f"compare: no such case: {name} (there are {', '.join(c.name for c in CASES)})")
         found += [case for case in fits if case not in found]
     return found
+
+
+def taking_part(case, everything, options):
+    """The subjects of a case, those that the command line's patterns leave."""
+    return [
+        subject
+        for subject in everything
+        if case.takes(subject, options)
+        and (not options.subjects or any(fnmatch.fnmatch(subject.name, pattern) for pattern in options.subjects))
+    ]

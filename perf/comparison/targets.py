@@ -3,19 +3,35 @@ told, not enforced."""
 
 from dataclasses import dataclass
 
+CPU, RATE = "cpu_us", "rate"
+
 
 @dataclass(frozen=True)
 class Target:
-    """`subject`'s `measure` in `case` is to be at most `factor` times the best of `rivals` (or at least, for rates)."""
+    """`subject`'s `measure` in `case` is to be at most `factor` times the best of `rivals` (or at least, for rates).
+
+    "judged" is the subject that the case is about, "judged-epoll" the same with the other driver. "peers" is the best peer,
+    "a|b" the better of two subjects.
+    """
 
     case: str
     measure: str
     factor: float
-    rivals: str  # a subject's name, "floor-a|floor-b" for the better of them, "peers" for the best peer
+    rivals: str
     subject: str = "judged"
 
 
-CPU, RATE = "cpu_us", "rate"
+@dataclass(frozen=True)
+class Limit:
+    """`subject`'s `measure` in `case` is to be at most `most`."""
+
+    case: str
+    title: str
+    measure: str
+    most: float
+    form: str = "{:.0f}"
+    subject: str = "judged"
+
 
 TARGETS = [
     Target("1k", CPU, 0.55, "nginx"),
@@ -35,30 +51,25 @@ TARGETS = [
     Target("1m", CPU, 0.75, "nginx", subject="judged-epoll"),
     Target("pipelined", CPU, 1.25, "judged", subject="judged-epoll"),
     Target("pipelined", CPU, 0.75, "nginx", subject="judged-epoll"),
+    Limit("idle", "VmRSS of each idle connection, bytes", "idle_bytes_each", 1024),
+    Limit("idle", "change of p99 by the idle crowd", "idle_p99_change", 0.10, "{:+.1%}"),
 ]
-
-IDLE_BYTES_MAX = 1024
-IDLE_P99_CHANGE_MAX = 0.10
 
 
 def check(medians, label, hold, peers):
     """Rows of (what, limit, found, verdict). `medians` maps (case, subject) to a dict of medians."""
-    judged = {"judged": f"{label}-io_uring-{hold}", "judged-epoll": f"{label}-epoll-{hold}"}
-    rows = [row(target, medians, judged, peers) for target in TARGETS]
-    idle = medians.get(("idle", judged["judged"]), {})
-    rows.append(
-        limit_row("idle: VmRSS of each idle connection, bytes", IDLE_BYTES_MAX, idle.get("idle_bytes_each"), "{:.0f}")
-    )
-    rows.append(
-        limit_row("idle: change of p99 by the idle crowd", IDLE_P99_CHANGE_MAX, idle.get("idle_p99_change"), "{:+.1%}")
-    )
+    rows = []
+    for target in TARGETS:
+        judged = f"{label}-io_uring-{hold}"
+        names = {"judged": judged, "judged-epoll": judged.replace("-io_uring-", "-epoll-")}
+        rows.append((target_row if isinstance(target, Target) else limit_row)(target, medians, names, peers))
     return rows
 
 
-def row(target, medians, judged, peers):
+def target_row(target, medians, own_names, peers):
     names = peers if target.rivals == "peers" else target.rivals.split("|")
-    names = [judged.get(name, name) for name in names]
-    subject = judged[target.subject]
+    names = [own_names.get(name, name) for name in names]
+    subject = own_names[target.subject]
     best = max if target.measure == RATE else min
     known = [(medians[target.case, name][target.measure], name) for name in names if (target.case, name) in medians]
     sign = ">=" if target.measure == RATE else "<="
@@ -75,8 +86,11 @@ def row(target, medians, judged, peers):
     return title, limit, f"{ratio:.2f}", "reached" if is_reached else "missed"
 
 
-def limit_row(title, limit, found, form):
-    shown = "<= " + form.format(limit)
+def limit_row(limit, medians, own_names, _peers):
+    subject = own_names[limit.subject]
+    found = medians.get((limit.case, subject), {}).get(limit.measure)
+    title = f"{limit.case}: {limit.title}"
+    shown = "<= " + limit.form.format(limit.most)
     if found is None:
         return title, shown, "", "not measured"
-    return title, shown, form.format(found), "reached" if found <= limit else "missed"
+    return title, shown, limit.form.format(found), "reached" if found <= limit.most else "missed"

@@ -1,0 +1,87 @@
+"""A client that looks at every byte of the answers."""
+
+import hashlib
+import socket
+from dataclasses import dataclass
+
+ANSWER_SECONDS_MAX = 10
+PIECE_BYTES = 1 << 18
+
+
+class WrongAnswer(Exception):
+    """A server answered something else than it should have."""
+
+
+@dataclass
+class Answer:
+    """One answer, its body as a digest."""
+
+    status: bytes
+    fields: dict
+    length: int
+    digest: bytes
+
+
+class Client:
+    """One kept-alive connection."""
+
+    def __init__(self, port, timeout=ANSWER_SECONDS_MAX):
+        self.host = f"127.0.0.1:{port}"
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+        self.stream = self.socket.makefile("rb")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stream.close()
+        self.socket.close()
+
+    def ask(self, path):
+        return self.ask_at_once(path, 1)[0]
+
+    def ask_at_once(self, path, count):
+        """The answers to `count` pipelined requests."""
+        self.socket.sendall(request(path, self.host) * count)
+        return [self.answer() for _ in range(count)]
+
+    def answer(self):
+        """The next answer. Of one without a length, no body is read."""
+        status, fields = self.head()
+        digest, got = hashlib.sha256(), 0
+        for piece in self.body(fields):
+            digest.update(piece)
+            got += len(piece)
+        return Answer(status, fields, got, digest.digest())
+
+    def head(self):
+        status = b" ".join(self.stream.readline().split())
+        fields = {}
+        while line := self.stream.readline().strip():
+            name, _, value = line.partition(b":")
+            fields[name.lower()] = value.strip()
+        return status, fields
+
+    def body(self, fields):
+        left = int(fields.get(b"content-length", b"0"))
+        while left > 0:
+            piece = self.stream.read1(min(left, PIECE_BYTES))
+            if not piece:
+                raise WrongAnswer(f"closed {left} bytes before the body's end")
+            left -= len(piece)
+            yield piece
+
+
+def request(path, host):
+    return f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+
+
+def check(answer, body_bytes, digest):
+    """That an answer is the file."""
+    words = answer.status.split()
+    if len(words) < 2 or words[1] != b"200":
+        raise WrongAnswer(f"status line {answer.status!r}")
+    if answer.length != body_bytes:
+        raise WrongAnswer(f"a body of {answer.length} bytes, the file has {body_bytes}")
+    if answer.digest != digest:
+        raise WrongAnswer("the body is not the file's")
