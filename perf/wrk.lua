@@ -1,7 +1,8 @@
--- For perf/compare: what wrk asks for, and its outcome as one line of JSON.
+-- For perf/compare: what wrk asks for and when, and its outcome as one line of JSON.
 -- wrk -s perf/wrk.lua URL -- [NAME=VALUE...]
 --
 --    depth=N         each request is a batch of N pipelined ones
+--    unique=PREFIX   each request is for a URL of its own, PREFIX1, PREFIX2 and so on, instead of the URL's path
 
 function init(args)
    local settings = {}
@@ -9,9 +10,20 @@ function init(args)
       local name, value = word:match("^(%w+)=(.*)$")
       settings[name] = value
    end
-   if tonumber(settings.depth or "1") > 1 then
+   if settings.unique then
+      request = unique(settings.unique)
+   elseif tonumber(settings.depth or "1") > 1 then
       local batch = string.rep(wrk.format(), tonumber(settings.depth))
       request = function() return batch end
+   end
+end
+
+function unique(prefix)
+   -- wrk asks for one request ahead, to look at it, and never sends it: number 0.
+   local number = -1
+   return function()
+      number = number + 1
+      return wrk.format(nil, prefix .. number)
    end
 end
 

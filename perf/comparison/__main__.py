@@ -20,19 +20,24 @@ from servers import ROOT
 
 # The idle case: its connections, those of the load, the server's own.
 DESCRIPTORS_MIN = cases.IDLE_CONNECTIONS + 1_000
+CACHING_TEXT = [
+    "Origins run on the last core, all threads of a cache on the first. That hits are hits and misses are misses is told by",
+    "the origin's count of requests, and by Hotplate's Cache-Status.",
+]
 
 
 def main():
     options = arguments()
     chosen = cases.chosen(options.cases)
     peers = list(dict.fromkeys(peer for case in chosen for peer in case.peers(options.peers)))
-    prepare(options, peers)
+    has_origin = any(case in cases.CACHING for case in chosen)
+    prepare(options, peers, has_origin)
     everything = subjects.all_of(binaries(options), peers)
     taking_part = {case: cases.taking_part(case, everything, options) for case in chosen}
     out = options.out or ROOT / "perf/results" / f"{datetime.date.today()}-{options.topic}"
     out.mkdir(parents=True, exist_ok=True)
     measured = [subject for subject in everything if any(subject in those for those in taking_part.values())]
-    about = describe(measured)
+    about = describe(measured, has_origin)
     work = Path(tempfile.mkdtemp(prefix="hotplate-compare-"))
     # Servers that drop privileges enter it too.
     work.chmod(0o755)
@@ -61,7 +66,8 @@ def arguments():
     parser.add_argument("--rounds", type=int, help="rounds (5)")
     parser.add_argument("--seconds", type=int, help="seconds of each measurement (3)")
     names = ", ".join(case.name for case in cases.CASES)
-    parser.add_argument("--cases", type=split, help=f"of {names}; sweep: all of the sweep")
+    groups = "; sweep: all of the sweep; caching: all with an origin; pinned: all others, which is the default"
+    parser.add_argument("--cases", type=split, help=f"of {names}{groups}")
     parser.add_argument("--peers", type=split, help=f"of {', '.join(subjects.PEERS)} (those that a case has targets for)")
     parser.add_argument("--subjects", type=split, help="only subjects that match one of these patterns, as hotplate-*")
     parser.add_argument("--judge", choices=subjects.HOLDS, default="memory", help="the hold that targets are checked on")
@@ -82,7 +88,7 @@ def arguments():
         parser.error(f"no such peer: {', '.join(unknown)}")
     options.rounds = options.rounds or (2 if options.quick else 5)
     options.seconds = options.seconds or (1 if options.quick else 3)
-    options.cases = options.cases or (cases.QUICK if options.quick else [case.name for case in cases.CASES])
+    options.cases = options.cases or (cases.QUICK if options.quick else ["pinned"])
     return options
 
 
@@ -95,10 +101,11 @@ def binaries(options):
     return found
 
 
-def prepare(options, peers):
+def prepare(options, peers, has_origin):
     """Installs, builds, and asks for all the descriptors there are."""
     if not options.no_install:
-        packages = sorted({subjects.PACKAGES.get(name, name) for name in peers} | {"wrk"})
+        packages = {subjects.PACKAGES.get(name, name) for name in peers} | {"wrk"}
+        packages = sorted(packages | ({subjects.PACKAGES["nginx"]} if has_origin else set()))
         subprocess.run([ROOT / "perf/install-peers", *packages], check=False)
     if not shutil.which("wrk"):
         raise SystemExit("compare: there is no wrk (see perf/install-peers)")
@@ -119,7 +126,7 @@ def portable(word):
     return label + sign + (os.path.basename(path) if os.path.isabs(path) else path)
 
 
-def describe(everything):
+def describe(everything, has_origin):
     """The head of the results' README: taken at the start, as the load average is."""
     lines = [
         "# Comparison",
@@ -129,6 +136,7 @@ def describe(everything):
         f"Hotplate's commit: {host.commit(ROOT)}. Server on the first core with one worker, wrk with one thread on the last,",
         "keep-alive, loopback. Each turn starts the server afresh, checks its bodies, warms it for a second, measures, checks",
         "again and ends it. The order of turns is shuffled each round. Figures: `summary.md`; every turn: `raw.jsonl`.",
+        *(CACHING_TEXT if has_origin else []),
         "",
         "## Machine",
         "",

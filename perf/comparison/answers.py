@@ -1,4 +1,4 @@
-"""Ways to measure answers under load."""
+"""Ways to measure answers under load: of a file's server, of a cache that has the body, of one that never has it."""
 
 import time
 
@@ -7,7 +7,7 @@ import load
 import origins
 import processes
 import way
-from checks import verify
+from checks import verify, verify_cached
 from client import WrongAnswer
 
 WARM_SECONDS = 1
@@ -26,11 +26,45 @@ def pinned(stage):
     return figures
 
 
-def measure(stage, server):
+def hits(stage):
+    """As `pinned`, of a body that a cache got from its origin before: while it is loaded, it asks for nothing."""
+    path = stage.case.path
+    with stage.origin(origins.nginx) as origin, stage.start(origin) as server:
+        if origin:
+            verify_cached(stage, server, path)
+        else:
+            verify(stage, server)
+        load.wrk(server.port, path, stage.case.connections, WARM_SECONDS, stage.cores.load)
+        before = origin.requests() if origin else 0
+        figures = measure(stage, server)
+        asked = origin.requests() - before if origin else 0
+        if asked:
+            raise WrongAnswer(f"{asked} of {figures['requests']} hits asked the origin")
+        verify(stage, server, expected="hit" if origin else None)
+    return figures
+
+
+def misses(stage):
+    """Each request is for a URL that nobody asked for before: the origin sees them all."""
+    size, connections = stage.case.body_bytes, stage.case.connections
+    with stage.origin(origins.nginx) as origin, stage.start(origin) as server:
+        verify_cached(stage, server, f"/u/{size}/before")
+        load.wrk(server.port, "/", connections, WARM_SECONDS, stage.cores.load, unique=f"/u/{size}/warm-")
+        before = origin.requests()
+        figures = measure(stage, server, unique=f"/u/{size}/round-{stage.round}-")
+        asked = origin.requests() - before
+        # Those under way when a load ends were asked for and not counted, at both ends of the measurement.
+        if not 0 <= asked - figures["requests"] <= 2 * connections:
+            raise WrongAnswer(f"the origin was asked {asked} times for {figures['requests']} misses")
+        verify_cached(stage, server, f"/u/{size}/after")
+    return figures
+
+
+def measure(stage, server, **settings):
     case, ours = stage.case, server.processes()
+    settings = settings or {"depth": case.pipeline}
     before = cost.cpu_seconds(ours)
-    seconds, cpu = stage.bounds.seconds, stage.cores.load
-    outcome = load.wrk(server.port, case.path, case.connections, seconds, cpu, depth=case.pipeline)
+    outcome = load.wrk(server.port, case.path, case.connections, stage.bounds.seconds, stage.cores.load, **settings)
     spent = cost.cpu_seconds(ours) - before
     resident, shared = cost.memory_bytes(ours)
     requests = outcome["requests"]
@@ -69,3 +103,5 @@ def with_crowd(stage, server, alone):
 
 PINNED = way.Way(pinned, way.LOAD, "cpu_us")
 IDLE = way.Way(pinned, way.LOAD + way.IDLE, "cpu_us")
+HITS = way.Way(hits, way.LOAD, "cpu_us")
+MISSES = way.Way(misses, way.LOAD, "cpu_us")

@@ -1,4 +1,4 @@
-"""A client that looks at every byte of the answers."""
+"""A client that looks at every byte: answers with their fields, and how a cache says it came by them."""
 
 import hashlib
 import socket
@@ -20,6 +20,15 @@ class Answer:
     fields: dict
     length: int
     digest: bytes
+
+    def said(self):
+        """What the last cache on the way says it did (RFC 9211): "hit", "uri-miss" and so on; "" where it says nothing."""
+        member = self.fields.get(b"cache-status", b"").rpartition(b",")[2]
+        for parameter in member.split(b";")[1:]:
+            word = parameter.strip().removeprefix(b"fwd=")
+            if parameter.strip() == b"hit" or word != parameter.strip():
+                return word.decode()
+        return ""
 
 
 class Client:
@@ -76,8 +85,8 @@ def request(path, host):
     return f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
 
 
-def check(answer, body_bytes, digest):
-    """That an answer is the file."""
+def check(answer, body_bytes, digest, expected=None):
+    """That an answer is the file; and, where `expected` is given, that the cache says so: "hit", "uri-miss"."""
     words = answer.status.split()
     if len(words) < 2 or words[1] != b"200":
         raise WrongAnswer(f"status line {answer.status!r}")
@@ -85,3 +94,5 @@ def check(answer, body_bytes, digest):
         raise WrongAnswer(f"a body of {answer.length} bytes, the file has {body_bytes}")
     if answer.digest != digest:
         raise WrongAnswer("the body is not the file's")
+    if expected and answer.said() != expected:
+        raise WrongAnswer(f"Cache-Status {answer.fields.get(b'cache-status', b'')!r}, not {expected}")

@@ -59,7 +59,7 @@ def summary(figures, cases, label, hold, peers, absent):
         "",
         "## Targets",
         "",
-        *table(("target", "limit", "found", ""), targets.check(figures.medians(), label, hold, peers)),
+        *table(("target", "limit", "found", ""), targets.check(figures.medians(), cases, label, hold, peers)),
     ]
     for case in cases:
         subjects = figures.subjects(case)

@@ -33,6 +33,7 @@ class Stage:
     subject: subjects.Subject
     round: int
     place: Path  # goes with the turn
+    memory_place: Path  # the same, on a file system in memory where there is one
     files: Path
     digest: bytes  # of the case's body
     bounds: Bounds
@@ -59,7 +60,7 @@ class Stage:
         """Room for one start of a server, in the folder `place`."""
         place.mkdir(exist_ok=True)
         port = processes.free_port()
-        return subjects.Turn(place, self.files, self.body, port)
+        return subjects.Turn(place, self.memory_place, self.files, self.body, port, cache_bytes=self.case.cache_bytes)
 
     def note(self, whose, turn, command):
         """Keeps a command and the texts of configurations, without what differs from turn to turn."""
@@ -69,6 +70,7 @@ class Stage:
             for word, stands_for in (
                 (turn.body, "$BODY"),
                 (turn.work, "$TURN"),
+                (turn.memory_work, "$MEMORY"),
                 (turn.port, "$PORT"),
                 (turn.origin or "no origin", "$ORIGIN"),
             ):

@@ -26,10 +26,12 @@ class Turn:
     """Where one start of a subject finds its things."""
 
     work: Path
+    memory_work: Path  # for what belongs in memory though it looks like files
     files: Path
     body: Path
     port: int
     origin: int = 0
+    cache_bytes: int = 0  # most that a cache may keep in memory
     written: dict = field(default_factory=dict)
 
     def write(self, name, text):
@@ -52,6 +54,8 @@ PEERS = {
         peer("h2o", servers.h2o, ("h2o", "-v")),
         peer("lighttpd", servers.lighttpd, ("lighttpd", "-v")),
         peer("apache", servers.apache, ("apache2", "-v")),
+        peer("nginx-cache", caches.nginx("on"), ("nginx", "-v"), needs_origin=True),
+        peer("nginx-cache-read", caches.nginx("off"), ("nginx", "-v"), needs_origin=True),
         peer("varnish", caches.varnish, ("varnishd", "-V"), needs_origin=True),
         peer("haproxy", caches.haproxy, ("haproxy", "-v"), needs_origin=True),
     )
@@ -60,19 +64,22 @@ PEERS = {
 PACKAGES = {"apache": "apache2"} | {name: "nginx-light" for name in PEERS if name.startswith("nginx")}
 
 DRIVERS = ("io_uring", "epoll")
+# How Hotplate keeps a pinned file, and what it fetched: in memory alone, or on disk too.
 HOLDS = ("memory", "file", "mmap")
+CACHES = ("cached", "disk")
 FLOORS = ("memory", "sendfile", "splice")
 
 
 def all_of(binaries, peers):
-    """Every subject: each build of Hotplate by driver and hold, the floors, the peers."""
+    """Every subject: each build of Hotplate by driver and hold, with pins and as a cache, the floors, the peers."""
     found = []
     for label, binary in binaries.items():
         for driver in DRIVERS:
-            for hold in HOLDS:
-                start = servers.hotplate(binary, driver, hold)
+            for hold in HOLDS + CACHES:
+                is_cache = hold in CACHES
+                start = (caches.hotplate if is_cache else servers.hotplate)(binary, driver, hold)
                 version = (str(binary), "--version")
                 name = f"{label}-{driver}-{hold}"
-                found.append(Subject(name, "hotplate", start, version, hold=hold, driver=driver))
+                found.append(Subject(name, "hotplate", start, version, is_cache, hold, driver))
     found += [Subject(f"floor-{variant}", "floor", servers.floor(variant)) for variant in FLOORS]
     return found + [PEERS[name] for name in peers]

@@ -3,6 +3,9 @@ told, not enforced."""
 
 from dataclasses import dataclass
 
+import cases
+import subjects
+
 CPU, RATE = "cpu_us", "rate"
 
 
@@ -10,8 +13,8 @@ CPU, RATE = "cpu_us", "rate"
 class Target:
     """`subject`'s `measure` in `case` is to be at most `factor` times the best of `rivals` (or at least, for rates).
 
-    "judged" is the subject that the case is about, "judged-epoll" the same with the other driver. "peers" is the best peer,
-    "a|b" the better of two subjects.
+    "judged" is the subject that the case is about, "judged-epoll" the same with the other driver, "own-HOLD" the build
+    that is judged with another hold. "peers" is the best peer, "a|b" the better of two subjects.
     """
 
     case: str
@@ -33,7 +36,7 @@ class Limit:
     subject: str = "judged"
 
 
-TARGETS = [
+PINNED = [
     Target("1k", CPU, 0.55, "nginx"),
     Target("1k", CPU, 0.75, "h2o"),
     Target("1k", CPU, 1.15, "floor-memory"),
@@ -55,13 +58,42 @@ TARGETS = [
     Limit("idle", "change of p99 by the idle crowd", "idle_p99_change", 0.10, "{:+.1%}"),
 ]
 
+NGINX = "nginx-cache|nginx-cache-read"
 
-def check(medians, label, hold, peers):
-    """Rows of (what, limit, found, verdict). `medians` maps (case, subject) to a dict of medians."""
+CACHING = [
+    Target("cached-1k", CPU, 1.10, "own-memory"),
+    Target("cached-1k", CPU, 0.45, NGINX),
+    Target("cached-1k", CPU, 0.25, "varnish"),
+    Target("cached-1k", CPU, 1.10, "own-memory", subject="own-disk"),
+    Target("cached-1m", CPU, 1.10, "own-file"),
+    Target("cached-1m", CPU, 1.0, "peers"),
+    Target("cached-1m", CPU, 1.10, "own-file", subject="own-disk"),
+    Target("miss-1k", CPU, 1.0, "nginx-cache"),
+    *(
+        limit
+        for hold in subjects.CACHES
+        for limit in (
+            Limit("crowd", "requests to the origin", "origin_requests", 1, subject=f"own-{hold}"),
+            Limit("crowd", "first byte after the origin's, ms", "first_late_ms", 50, "{:.1f}", subject=f"own-{hold}"),
+            Limit("crowd", "last byte later than the origin's", "last_late", 0.05, "{:+.1%}", subject=f"own-{hold}"),
+        )
+    ),
+]
+
+
+def check(medians, chosen, label, hold, peers):
+    """Rows of (what, limit, found, verdict), for the groups that the chosen cases are of.
+
+    `medians` maps (case, subject) to a dict of medians.
+    """
+    wanted = PINNED if any(case in cases.PINNED for case in chosen) else []
+    wanted = wanted + (CACHING if any(case in cases.CACHING for case in chosen) else [])
+    by_name = {case.name: case for case in cases.CASES}
     rows = []
-    for target in TARGETS:
-        judged = f"{label}-io_uring-{hold}"
+    for target in wanted:
+        judged = by_name[target.case].judged(label, hold)
         names = {"judged": judged, "judged-epoll": judged.replace("-io_uring-", "-epoll-")}
+        names |= {f"own-{other}": f"{label}-io_uring-{other}" for other in subjects.HOLDS + subjects.CACHES}
         rows.append((target_row if isinstance(target, Target) else limit_row)(target, medians, names, peers))
     return rows
 
@@ -89,7 +121,7 @@ def target_row(target, medians, own_names, peers):
 def limit_row(limit, medians, own_names, _peers):
     subject = own_names[limit.subject]
     found = medians.get((limit.case, subject), {}).get(limit.measure)
-    title = f"{limit.case}: {limit.title}"
+    title = f"{limit.case}: {limit.title}" + ("" if limit.subject == "judged" else f", {subject}")
     shown = "<= " + limit.form.format(limit.most)
     if found is None:
         return title, shown, "", "not measured"

@@ -15,6 +15,7 @@ from processes import Unavailable
 from servers import ROOT
 
 SEED = 20_260_101
+IN_MEMORY = Path("/dev/shm")
 
 
 class Run:
@@ -50,14 +51,21 @@ class Run:
     def turn(self, case, subject, number, digest):
         """Measures a subject once, in folders of its own."""
         place = Path(tempfile.mkdtemp(prefix=f"{subject.name}-", dir=self.work))
-        # Servers that drop privileges enter it too.
-        place.chmod(0o755)
-        setting = stage.Stage(case, subject, number, place, self.files, digest, self.bounds, self.cores)
+        memory_place = place / "memory"
+        if IN_MEMORY.is_dir():
+            memory_place = Path(tempfile.mkdtemp(prefix=f"{self.work.name}-", dir=IN_MEMORY))
+        memory_place.mkdir(exist_ok=True)
+        for folder in (place, memory_place):
+            # Servers that drop privileges enter it too.
+            folder.chmod(0o755)
+        cores, bounds = self.cores, self.bounds
+        setting = stage.Stage(case, subject, number, place, memory_place, self.files, digest, bounds, cores)
         try:
             found = case.way.turn(setting)
         finally:
             self.note(case, setting.written)
             shutil.rmtree(place, ignore_errors=True)
+            shutil.rmtree(memory_place, ignore_errors=True)
         figures = {"case": case.name, "subject": subject.name, "round": number} | found
         self.turns.append(figures)
         self.raw.write(json.dumps(figures) + "\n")
