@@ -3,6 +3,9 @@
 --
 --    depth=N         each request is a batch of N pipelined ones
 --    unique=PREFIX   each request is for a URL of its own, PREFIX1, PREFIX2 and so on, instead of the URL's path
+--    last=N          with unique: the numbers stop at N
+--    turns=N         with unique: the numbers begin anew after N
+--    pause=MS        each connection waits about so long between an answer and its next request
 
 function init(args)
    local settings = {}
@@ -11,18 +14,28 @@ function init(args)
       settings[name] = value
    end
    if settings.unique then
-      request = unique(settings.unique)
+      request = unique(settings.unique, tonumber(settings.last), tonumber(settings.turns))
    elseif tonumber(settings.depth or "1") > 1 then
       local batch = string.rep(wrk.format(), tonumber(settings.depth))
       request = function() return batch end
    end
+   if settings.pause then
+      local pause = tonumber(settings.pause)
+      -- Spread, so that the connections don't all ask in the same moment.
+      delay = function() return math.random(math.floor(pause / 2), math.floor(pause * 3 / 2)) end
+   end
 end
 
-function unique(prefix)
+function unique(prefix, last, turns)
    -- wrk asks for one request ahead, to look at it, and never sends it: number 0.
    local number = -1
    return function()
       number = number + 1
+      if last and number > last then
+         number = last
+      elseif turns and number > turns then
+         number = 1
+      end
       return wrk.format(nil, prefix .. number)
    end
 end

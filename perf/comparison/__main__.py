@@ -78,6 +78,7 @@ def arguments():
         metavar="LABEL=BINARY",
         help="another build to measure beside or, as hotplate=..., instead of this tree's; repeatable",
     )
+    parser.add_argument("--million-objects", type=int, default=1_000_000, metavar="N", help="of the case million")
     parser.add_argument("--no-build", action="store_true", help="take the builds that are there")
     parser.add_argument("--no-install", action="store_true", help="take the peers that are there")
     parser.add_argument("--topic", default="compare", help="names the folder of results")

@@ -4,8 +4,11 @@ import fnmatch
 from dataclasses import dataclass
 
 import answers
+import beside
 import bodies
 import cold_crowd
+import large
+import million
 import subjects
 from bodies import GIB, KIB, MIB
 from way import Way
@@ -30,6 +33,7 @@ class Case:
     way: Way = answers.PINNED
     # Most that a cache keeps in memory.
     cache_bytes: int = 256 * MIB
+    rounds_max: int = 1_000
 
     @property
     def file(self):
@@ -106,6 +110,7 @@ PINNED = [
 ]
 
 HIT_RIVALS = ("nginx-cache", "nginx-cache-read", "varnish", "haproxy")
+SMALL_CACHE = 64 * MIB
 
 CACHING = [
     CachingCase(
@@ -134,6 +139,47 @@ CACHING = [
         100,
         brief=True,
         way=cold_crowd.WAY,
+    ),
+    CachingCase(
+        "beside-misses",
+        "hits on 1 KiB, 20,000 a second, beside misses, a tenth of all, at an origin that takes 200 ms, and a fill of 1 GiB",
+        KIB,
+        200,
+        brief=True,
+        way=beside.MISSES,
+    ),
+    CachingCase(
+        "beside-cold-disk",
+        "hits on 1 KiB in memory, 20,000 a second, beside hits on 256 KiB that are on the disk alone",
+        KIB,
+        200,
+        brief=True,
+        way=beside.COLD_DISK,
+        holds=("disk",),
+        rivals=(),
+        cache_bytes=SMALL_CACHE,
+    ),
+    CachingCase(
+        "large",
+        "1 GiB through 64 MiB of memory, fetched twice by one client",
+        GIB,
+        1,
+        brief=True,
+        way=large.WAY,
+        rivals=(),
+        cache_bytes=SMALL_CACHE,
+    ),
+    CachingCase(
+        "million",
+        "as many objects of 1 KiB on the disk as --million-objects has it, after a restart",
+        KIB,
+        128,
+        brief=True,
+        way=million.WAY,
+        holds=("disk",),
+        rivals=(),
+        cache_bytes=SMALL_CACHE,
+        rounds_max=1,
     ),
 ]
 

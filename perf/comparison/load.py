@@ -1,6 +1,8 @@
 """Load: wrk, and a crowd that stays connected and quiet."""
 
+import functools
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,10 +17,12 @@ END_SECONDS_MAX = 30
 class Wrk:
     """A wrk under way. `settings` are those of wrk.lua."""
 
-    def __init__(self, port, path, connections, seconds, cpu, **settings):
+    def __init__(self, port, path, connections, seconds, cpu, is_ahead=False, **settings):
         command = ["taskset", "-c", str(cpu), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s"]
         command += ["--timeout", "10s", "-s", str(LUA), f"http://127.0.0.1:{port}{path}"]
         command += ["--", *(f"{name}={value}" for name, value in settings.items())]
+        if is_ahead:
+            command = [*ahead(), *command]
         self.seconds = seconds
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
@@ -43,6 +47,11 @@ class Wrk:
                 return json.loads(line.removeprefix("outcome ").replace("nan", "0"))
         raise WrongAnswer(f"wrk: {(wrong or said).strip()[-300:]}")
 
+    def stop(self):
+        """Ends it early; its outcome so far."""
+        self.process.send_signal(signal.SIGINT)
+        return self.outcome()
+
 
 def wrk(port, path, connections, seconds, cpu, **settings):
     """One run of wrk from begin to end; its outcome as a dict."""
@@ -61,6 +70,17 @@ def counted(outcome):
 def latencies(outcome):
     """wrk gives 0 where its correction for late requests has left a percentile without a value."""
     return {name: outcome[name] for name in ("p50_us", "p99_us", "p999_us") if outcome[name] > 0}
+
+
+@functools.cache
+def ahead():
+    """What puts a command before all others on its core, so that these don't make its answers look late; [] where that is
+    not allowed."""
+    command = ["chrt", "--fifo", "1"]
+    try:
+        return command if subprocess.run([*command, "true"], check=False, capture_output=True).returncode == 0 else []
+    except OSError:
+        return []
 
 
 class Crowd:

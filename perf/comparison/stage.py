@@ -12,9 +12,10 @@ import subjects
 
 @dataclass(frozen=True)
 class Bounds:
-    """How long, as the command line has it."""
+    """How long and how much, as the command line has it."""
 
     seconds: int
+    million_objects: int
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import cases
 import subjects
+from bodies import MIB
 
 CPU, RATE = "cpu_us", "rate"
 
@@ -26,13 +27,14 @@ class Target:
 
 @dataclass(frozen=True)
 class Limit:
-    """`subject`'s `measure` in `case` is to be at most `most`."""
+    """`subject`'s `measure` in `case` is to be at most `most`, shown in units of `unit`."""
 
     case: str
     title: str
     measure: str
     most: float
     form: str = "{:.0f}"
+    unit: float = 1
     subject: str = "judged"
 
 
@@ -78,6 +80,20 @@ CACHING = [
             Limit("crowd", "last byte later than the origin's", "last_late", 0.05, "{:+.1%}", subject=f"own-{hold}"),
         )
     ),
+    *(
+        limit
+        for case, hold in (("beside-misses", "cached"), ("beside-misses", "disk"), ("beside-cold-disk", "disk"))
+        for limit in (
+            Limit(case, "p99 of hits to that past", "beside_ratio", 1.5, "{:.2f}", subject=f"own-{hold}"),
+            Limit(case, "p99 of hits to that alone", "beside_ratio_alone", 1.5, "{:.2f}", subject=f"own-{hold}"),
+        )
+    ),
+    *(
+        Limit("large", "VmRSS grows by MiB", "rss_growth_bytes", 64 * MIB, "{:.1f}", MIB, subject=f"own-{hold}")
+        for hold in subjects.CACHES
+    ),
+    Limit("million", "seconds from start to first hit", "ready_seconds", 1, "{:.2f}"),
+    Limit("million", "bytes of memory for each object", "bytes_each", 300),
 ]
 
 
@@ -122,7 +138,7 @@ def limit_row(limit, medians, own_names, _peers):
     subject = own_names[limit.subject]
     found = medians.get((limit.case, subject), {}).get(limit.measure)
     title = f"{limit.case}: {limit.title}" + ("" if limit.subject == "judged" else f", {subject}")
-    shown = "<= " + limit.form.format(limit.most)
+    shown = "<= " + limit.form.format(limit.most / limit.unit)
     if found is None:
         return title, shown, "", "not measured"
-    return title, shown, limit.form.format(found), "reached" if found <= limit.most else "missed"
+    return title, shown, limit.form.format(found / limit.unit), "reached" if found <= limit.most else "missed"

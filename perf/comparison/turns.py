@@ -29,7 +29,7 @@ class Run:
         self.cores = stage.Cores(allowed[0], allowed[-1])
         # What watches the servers is not to take their core's time.
         os.sched_setaffinity(0, {self.cores.load})
-        self.bounds = stage.Bounds(options.seconds)
+        self.bounds = stage.Bounds(options.seconds, options.million_objects)
         self.order = random.Random(SEED)
         self.files = work / "files"
         self.files.mkdir()
@@ -38,7 +38,7 @@ class Run:
     def case(self, case, taking_part):
         """Lets the subjects take turns. One that is wrong or cannot be measured is left out of the rounds that follow."""
         _, digest = bodies.make(self.files, case.body_bytes)
-        for number in range(self.options.rounds):
+        for number in range(min(self.options.rounds, case.rounds_max)):
             self.order.shuffle(taking_part)
             for subject in list(taking_part):
                 try:
