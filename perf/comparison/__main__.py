@@ -2,176 +2,57 @@
 
 import argparse
 import datetime
-import fnmatch
-import hashlib
-import json
 import os
-import random
 import resource
 import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import cases
-import cost
 import host
-import load
 import report
 import subjects
+import turns
+from servers import ROOT
 
-ROOT = subjects.ROOT
 # The idle case: its connections, those of the load, the server's own.
 DESCRIPTORS_MIN = cases.IDLE_CONNECTIONS + 1_000
-WARM_SECONDS = 1
-SEED = 20_260_101
+CACHING_TEXT = [
+    "Origins run on the last core, all threads of a cache on the first. That hits are hits and misses are misses is told by",
+    "the origin's count of requests, and by Hotplate's Cache-Status.",
+]
 
 
 def main():
     options = arguments()
-    prepare(options)
     chosen = cases.chosen(options.cases)
-    everything = subjects.all_of(binaries(options), options.peers)
-    if options.subjects:
-        everything = [s for s in everything if any(fnmatch.fnmatch(s.name, p) for p in options.subjects)]
+    peers = list(dict.fromkeys(peer for case in chosen for peer in case.peers(options.peers)))
+    has_origin = any(case in cases.CACHING for case in chosen)
+    prepare(options, peers, has_origin)
+    everything = subjects.all_of(binaries(options), peers)
+    taking_part = {case: cases.taking_part(case, everything, options) for case in chosen}
     out = options.out or ROOT / "perf/results" / f"{datetime.date.today()}-{options.topic}"
     out.mkdir(parents=True, exist_ok=True)
-    about = describe(everything)
+    measured = [subject for subject in everything if any(subject in those for those in taking_part.values())]
+    about = describe(measured, has_origin)
     work = Path(tempfile.mkdtemp(prefix="hotplate-compare-"))
-    # Servers that drop privileges read the files too.
+    # Servers that drop privileges enter it too.
     work.chmod(0o755)
     try:
-        run = Run(options, work, out)
+        run = turns.Run(options, work, out)
         for case in chosen:
-            run.case(case, [subject for subject in everything if takes_part(subject, case, options)])
+            run.case(case, taking_part[case])
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    figures = report.Figures(run.turns)
     label = next(iter(binaries(options)))
-    page = report.summary(figures, chosen, label, options.judge, options.peers, run.absent)
+    page = report.summary(report.Figures(run.turns), chosen, label, options.judge, peers, run.absent)
     (out / "summary.md").write_text(page, encoding="utf-8")
     (out / "README.md").write_text(readme(about, run), encoding="utf-8")
     print(page)
     print(f"results: {os.path.relpath(out, ROOT)}")
-
-
-class Run:
-    """The turns of a run, and what was learned beside the figures."""
-
-    def __init__(self, options, work, out):
-        self.options, self.work = options, work
-        self.turns, self.absent, self.configs = [], [], {}
-        self.raw = (out / "raw.jsonl").open("w", encoding="utf-8")
-        allowed = sorted(os.sched_getaffinity(0))
-        self.cpu, self.load_cpu = allowed[0], allowed[-1]
-        self.order = random.Random(SEED)
-
-    def case(self, case, taking_part):
-        """Verifies every subject, then lets those that are right take turns, in a new order each round."""
-        files = self.work / "files"
-        files.mkdir(exist_ok=True)
-        body = files / case.file
-        body.write_bytes(random.Random(case.body_bytes).randbytes(case.body_bytes))
-        body.chmod(0o644)
-        digest = hashlib.sha256(body.read_bytes()).digest()
-        for number in range(self.options.rounds):
-            self.order.shuffle(taking_part)
-            for subject in list(taking_part):
-                try:
-                    self.turn(case, subject, number, digest)
-                except (subjects.Unavailable, load.WrongAnswer, OSError, subprocess.TimeoutExpired) as error:
-                    print(f"{case.name} {subject.name}: NOT MEASURED: {error}", flush=True)
-                    self.absent.append((case.name, subject.name, self.anonymous(str(error).replace("\n", "; "))))
-                    taking_part.remove(subject)
-
-    def turn(self, case, subject, number, digest):
-        """Starts the subject, checks its answers, loads it, notes the figures, ends it."""
-        place = Path(tempfile.mkdtemp(prefix=f"{subject.name}-", dir=self.work))
-        place.chmod(0o755)
-        files = self.work / "files"
-        turn = subjects.Turn(place, files, files / case.file, subjects.free_port())
-        running = subjects.Running(subject, turn, self.cpu)
-        try:
-            load.verify(turn.port, case, digest)
-            load.wrk(turn.port, case, WARM_SECONDS, self.load_cpu)
-            figures = self.measure(running, case)
-            if case.idle:
-                figures |= self.with_crowd(running, case, figures)
-            load.verify(turn.port, case, digest)
-        finally:
-            running.stop()
-            shutil.rmtree(place, ignore_errors=True)
-        figures = {"case": case.name, "subject": subject.name, "round": number} | figures
-        self.turns.append(figures)
-        self.raw.write(json.dumps(figures) + "\n")
-        self.raw.flush()
-        for name, text in turn.written.items():
-            self.configs[subject.name, name] = self.anonymous(text.replace(str(place), "$TURN"))
-        print(
-            f"{case.name} {subject.name} round {number + 1}: {figures['rate']:.0f} req/s, "
-            f"{figures['cpu_us']:.2f} us CPU, p99 {figures.get('p99_us', 0) / 1e3:.2f} ms"
-            + (f", {figures['errors']} ERRORS" if figures["errors"] else ""),
-            flush=True,
-        )
-
-    def measure(self, running, case):
-        processes = running.processes()
-        before = cost.cpu_seconds(processes)
-        outcome = load.wrk(running.turn.port, case, self.options.seconds, self.load_cpu)
-        spent = cost.cpu_seconds(processes) - before
-        resident, shared = cost.memory_bytes(processes)
-        requests = outcome["requests"]
-        if requests == 0:
-            raise load.WrongAnswer(f"no request was answered (with {subjects.descriptors()} descriptors to use)")
-        # wrk gives 0 where its correction for late requests has left a percentile without a value.
-        latency = {name: outcome[name] for name in ("p50_us", "p99_us", "p999_us") if outcome[name] > 0}
-        return latency | {
-            "rate": requests / outcome["duration_us"] * 1e6,
-            "cpu_us": spent / requests * 1e6,
-            "max_us": outcome["max_us"],
-            "requests": requests,
-            "errors": outcome["errors"] + outcome["timeouts"],
-            "rss_bytes": resident,
-            "pss_bytes": shared,
-        }
-
-    def with_crowd(self, running, case, alone):
-        """The same load beside the idle connections."""
-        crowd = load.Crowd(running.turn.port, case, self.load_cpu)
-        try:
-            time.sleep(0.5)
-            resident, _ = cost.memory_bytes(running.processes())
-            beside = self.measure(running, case)
-        finally:
-            still_open = crowd.leave()
-        if crowd.count < case.idle:
-            raise load.WrongAnswer(f"took {crowd.count} of {case.idle} idle connections")
-        return {
-            "idle_bytes_each": (resident - alone["rss_bytes"]) / case.idle,
-            "idle_p99_us": beside["p99_us"],
-            "idle_p99_change": beside["p99_us"] / alone["p99_us"] - 1,
-            "idle_rate": beside["rate"],
-            "idle_cpu_us": beside["cpu_us"],
-            "idle_open": still_open,
-            "errors": alone["errors"] + beside["errors"],
-        }
-
-    def anonymous(self, text):
-        """Text without this machine's folders."""
-        return text.replace(str(self.work), "$WORK").replace(str(ROOT) + "/", "")
-
-
-def takes_part(subject, case, options):
-    if subject.name == "floor-splice" and case.body_bytes < 64 * cases.KIB:
-        return False
-    if subject.kind == "hotplate" and options.quick and subject.driver == "epoll":
-        return subject.hold == options.judge
-    if not case.brief:
-        return True
-    return subject.kind == "peer" or subject.hold == options.judge or subject.name == "floor-memory"
 
 
 def split(text):
@@ -185,9 +66,9 @@ def arguments():
     parser.add_argument("--rounds", type=int, help="rounds (5)")
     parser.add_argument("--seconds", type=int, help="seconds of each measurement (3)")
     names = ", ".join(case.name for case in cases.CASES)
-    parser.add_argument("--cases", type=split, help=f"of {names}; sweep: all of the sweep")
-    default = "nginx,nginx-read,h2o,lighttpd"
-    parser.add_argument("--peers", type=split, default=split(default), help=f"of {', '.join(subjects.PEERS)} ({default})")
+    groups = "; sweep: all of the sweep; caching: all with an origin; pinned: all others, which is the default"
+    parser.add_argument("--cases", type=split, help=f"of {names}{groups}")
+    parser.add_argument("--peers", type=split, help=f"of {', '.join(subjects.PEERS)} (those that a case has targets for)")
     parser.add_argument("--subjects", type=split, help="only subjects that match one of these patterns, as hotplate-*")
     parser.add_argument("--judge", choices=subjects.HOLDS, default="memory", help="the hold that targets are checked on")
     parser.add_argument(
@@ -197,17 +78,18 @@ def arguments():
         metavar="LABEL=BINARY",
         help="another build to measure beside or, as hotplate=..., instead of this tree's; repeatable",
     )
+    parser.add_argument("--million-objects", type=int, default=1_000_000, metavar="N", help="of the case million")
     parser.add_argument("--no-build", action="store_true", help="take the builds that are there")
     parser.add_argument("--no-install", action="store_true", help="take the peers that are there")
     parser.add_argument("--topic", default="compare", help="names the folder of results")
     parser.add_argument("--out", type=Path, help="folder of results (perf/results/DATE-TOPIC)")
     options = parser.parse_args()
-    unknown = [name for name in options.peers if name not in subjects.PEERS]
+    unknown = [name for name in options.peers or [] if name not in subjects.PEERS]
     if unknown:
         parser.error(f"no such peer: {', '.join(unknown)}")
     options.rounds = options.rounds or (2 if options.quick else 5)
     options.seconds = options.seconds or (1 if options.quick else 3)
-    options.cases = options.cases or (cases.QUICK if options.quick else [case.name for case in cases.CASES])
+    options.cases = options.cases or (cases.QUICK if options.quick else ["pinned"])
     return options
 
 
@@ -220,10 +102,11 @@ def binaries(options):
     return found
 
 
-def prepare(options):
+def prepare(options, peers, has_origin):
     """Installs, builds, and asks for all the descriptors there are."""
     if not options.no_install:
-        packages = sorted({subjects.PACKAGES.get(name, name) for name in options.peers} | {"wrk"})
+        packages = {subjects.PACKAGES.get(name, name) for name in peers} | {"wrk"}
+        packages = sorted(packages | ({subjects.PACKAGES["nginx"]} if has_origin else set()))
         subprocess.run([ROOT / "perf/install-peers", *packages], check=False)
     if not shutil.which("wrk"):
         raise SystemExit("compare: there is no wrk (see perf/install-peers)")
@@ -244,7 +127,7 @@ def portable(word):
     return label + sign + (os.path.basename(path) if os.path.isabs(path) else path)
 
 
-def describe(everything):
+def describe(everything, has_origin):
     """The head of the results' README: taken at the start, as the load average is."""
     lines = [
         "# Comparison",
@@ -254,6 +137,7 @@ def describe(everything):
         f"Hotplate's commit: {host.commit(ROOT)}. Server on the first core with one worker, wrk with one thread on the last,",
         "keep-alive, loopback. Each turn starts the server afresh, checks its bodies, warms it for a second, measures, checks",
         "again and ends it. The order of turns is shuffled each round. Figures: `summary.md`; every turn: `raw.jsonl`.",
+        *(CACHING_TEXT if has_origin else []),
         "",
         "## Machine",
         "",
@@ -273,10 +157,11 @@ def describe(everything):
 
 
 def readme(about, run):
-    """The whole README: with the configurations that were used, $WORK and $TURN standing for folders of the run."""
+    """The whole README: with the configurations that were used, words such as $TURN standing for folders and ports."""
     lines = [*about, "", "## Configurations", ""]
-    for (subject, name), text in sorted(run.configs.items()):
-        lines += [f"### {subject}: {name}", "", "```", text.strip(), "```", ""]
+    for (whose, name), texts in sorted(run.configs.items()):
+        for text, served in texts.items():
+            lines += [f"### {whose}: {name} ({', '.join(served)})", "", "```", text.strip(), "```", ""]
     return "\n".join(lines)
 
 

@@ -1,5 +1,6 @@
 """What a server costs: processor time and memory of all its processes and threads."""
 
+import glob
 import os
 import time
 
@@ -53,12 +54,46 @@ def memory_bytes(processes):
     return resident, shared
 
 
-def field(path, name):
+MEMORY_FIELDS = {"anon": "RssAnon:", "file": "RssFile:", "shmem": "RssShmem:"}
+
+
+def memory_parts(processes):
+    """Resident bytes by kind, `rss` their sum, and `memfd`: anonymous files, whether mapped or not.
+
+    A process's anonymous files that it has not mapped are memory too, but in none of the kernel's sums of the process.
+    """
+    parts = {"memfd": memfd_bytes(processes)}
+    for name, field_name in MEMORY_FIELDS.items():
+        parts[name] = sum(field(f"/proc/{pid}/status", field_name) for pid, _ in processes)
+    return parts | {"rss": sum(parts[name] for name in MEMORY_FIELDS)}
+
+
+def memfd_bytes(processes):
+    """Bytes of memory in anonymous files that the processes have open."""
+    found = {}
+    for pid, _ in processes:
+        for path in glob.glob(f"/proc/{pid}/fd/*"):
+            try:
+                if os.readlink(path).startswith("/memfd:"):
+                    about = os.stat(path)
+                    found[about.st_dev, about.st_ino] = about.st_blocks * 512
+            except OSError:
+                # Closed meanwhile.
+                pass
+    return sum(found.values())
+
+
+def read_bytes(processes):
+    """Bytes that the processes had read from block devices."""
+    return sum(field(f"/proc/{pid}/io", "read_bytes:", 1) for pid, _ in processes)
+
+
+def field(path, name, unit=1024):
     try:
         with open(path, encoding="ascii", errors="replace") as file:
             for line in file:
                 if line.startswith(name):
-                    return int(line.split()[1]) * 1024
+                    return int(line.split()[1]) * unit
     except OSError:
         pass
     return 0

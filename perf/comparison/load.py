@@ -1,62 +1,86 @@
-"""The clients: a check of every byte, wrk for load, and a crowd that stays connected and quiet."""
+"""Load: wrk, and a crowd that stays connected and quiet."""
 
-import hashlib
+import functools
 import json
-import socket
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+from client import WrongAnswer
+
 HERE = Path(__file__).resolve().parent
 LUA = HERE.parent / "wrk.lua"
-ANSWER_SECONDS_MAX = 10
+END_SECONDS_MAX = 30
 
 
-class WrongAnswer(Exception):
-    """A server answered something else than the file."""
+class Wrk:
+    """A wrk under way. `settings` are those of wrk.lua."""
+
+    def __init__(self, port, path, connections, seconds, cpu, is_ahead=False, **settings):
+        command = ["taskset", "-c", str(cpu), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s"]
+        command += ["--timeout", "10s", "-s", str(LUA), f"http://127.0.0.1:{port}{path}"]
+        command += ["--", *(f"{name}={value}" for name, value in settings.items())]
+        if is_ahead:
+            command = [*ahead(), *command]
+        self.seconds = seconds
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+    def outcome(self):
+        """Its outcome as a dict, once it has ended; a run that outlives its time is cut."""
+        try:
+            said, wrong = self.process.communicate(timeout=self.seconds + END_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.communicate()
+            raise
+        for line in said.splitlines():
+            if line.startswith("outcome "):
+                return json.loads(line.removeprefix("outcome ").replace("nan", "0"))
+        raise WrongAnswer(f"wrk: {(wrong or said).strip()[-300:]}")
+
+    def stop(self):
+        """Ends it early; its outcome so far."""
+        self.process.send_signal(signal.SIGINT)
+        return self.outcome()
 
 
-def verify(port, case, digest):
-    """Asks twice on one connection, then pipelined where the case does so; every answer must be the file."""
-    batches = [1, 1] + ([case.pipeline] if case.pipeline > 1 else [])
-    with socket.create_connection(("127.0.0.1", port), timeout=ANSWER_SECONDS_MAX) as client:
-        stream = client.makefile("rb")
-        for depth in batches:
-            client.sendall(request(case, port) * depth)
-            for _ in range(depth):
-                check(stream, case, digest)
+def wrk(port, path, connections, seconds, cpu, **settings):
+    """One run of wrk from begin to end; its outcome as a dict."""
+    return Wrk(port, path, connections, seconds, cpu, **settings).outcome()
 
 
-def request(case, port):
-    return f"GET /{case.file} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
+def counted(outcome):
+    """What of an outcome adds up."""
+    return {
+        "rate": outcome["requests"] / outcome["duration_us"] * 1e6,
+        "requests": outcome["requests"],
+        "errors": outcome["errors"] + outcome["timeouts"],
+    }
 
 
-def check(stream, case, digest):
-    status = stream.readline().split()
-    if len(status) < 2 or status[1] != b"200":
-        raise WrongAnswer(f"status line {b' '.join(status)!r}")
-    fields = {}
-    while (line := stream.readline().strip()):
-        name, _, value = line.partition(b":")
-        fields[name.lower()] = value.strip()
-    length = fields.get(b"content-length")
-    if length != str(case.body_bytes).encode():
-        raise WrongAnswer(f"Content-Length {length!r}, the file has {case.body_bytes}")
-    body = stream.read(case.body_bytes)
-    if hashlib.sha256(body).digest() != digest:
-        raise WrongAnswer("the body is not the file's")
+def latencies(outcome):
+    """wrk gives 0 where its correction for late requests has left a percentile without a value."""
+    return {name: outcome[name] for name in ("p50_us", "p99_us", "p999_us") if outcome[name] > 0}
 
 
-def wrk(port, case, seconds, cpu):
-    """One run of wrk; its outcome as a dict. `cut` ends a run that outlives its time."""
-    command = ["taskset", "-c", str(cpu), "wrk", "-t1", f"-c{case.connections}", f"-d{seconds}s"]
-    command += ["--timeout", "10s", "-s", str(LUA), f"http://127.0.0.1:{port}/{case.file}"]
-    command += ["--", str(case.pipeline)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30, check=False)
-    for line in done.stdout.splitlines():
-        if line.startswith("outcome "):
-            return json.loads(line.removeprefix("outcome ").replace("nan", "0"))
-    raise WrongAnswer(f"wrk: {(done.stderr or done.stdout).strip()[-300:]}")
+@functools.cache
+def ahead():
+    """What puts a command before all others on its core, so that these don't make its answers look late; [] where that is
+    not allowed."""
+    command = ["chrt", "--fifo", "1"]
+    try:
+        return command if subprocess.run([*command, "true"], check=False, capture_output=True).returncode == 0 else []
+    except OSError:
+        return []
 
 
 class Crowd:

@@ -1,12 +1,11 @@
-"""Medians, ratios and the pages of a run's results."""
+"""Medians, ratios and the page of a run's results."""
 
 import statistics
 from collections import defaultdict
 
 import targets
 
-MEASURES = ("rate", "cpu_us", "p50_us", "p99_us", "p999_us", "rss_bytes", "pss_bytes")
-IDLE_MEASURES = ("idle_bytes_each", "idle_p99_change", "idle_p99_us", "idle_open")
+LABELS = ("case", "subject", "round")
 
 
 class Figures:
@@ -18,9 +17,9 @@ class Figures:
             self.by_subject[turn["case"], turn["subject"]].append(turn)
 
     def subjects(self, case):
-        """The subjects of a case, the thriftiest first."""
-        found = [subject for name, subject in self.by_subject if name == case]
-        return sorted(found, key=lambda subject: self.spread(case, subject, "cpu_us"))
+        """The subjects of a case, the best first."""
+        found = [subject for name, subject in self.by_subject if name == case.name]
+        return sorted(found, key=lambda subject: self.spread(case.name, subject, case.way.order))
 
     def values(self, case, subject, measure):
         return [turn[measure] for turn in self.by_subject[case, subject] if measure in turn]
@@ -41,34 +40,32 @@ class Figures:
         return statistics.median(found) if found else None
 
     def medians(self):
-        return {
-            key: {
-                measure: statistics.median(values)
-                for measure in MEASURES + IDLE_MEASURES
-                if (values := self.values(*key, measure))
-            }
-            for key in self.by_subject
-        }
+        found = {}
+        for key, turns in self.by_subject.items():
+            measures = {measure for turn in turns for measure in turn if measure not in LABELS}
+            found[key] = {measure: statistics.median(self.values(*key, measure)) for measure in measures}
+        return found
 
 
 def summary(figures, cases, label, hold, peers, absent):
     """The summary page."""
-    judged = f"{label}-io_uring-{hold}"
+    judged = dict.fromkeys(case.judged(label, hold) for case in cases)
     parts = [
         "# Summary",
         "",
-        f"Medians over the rounds, with (least..most). Ratios are to {judged}, each taken within one round, then their "
-        "median: above 1, the subject spends or reaches more than Hotplate. CPU us: processor time of all the server's "
+        f"Medians over the rounds, with (least..most). Ratios are to {' or '.join(judged)}, each taken within one round, then "
+        "their median: above 1, the subject spends or reaches more than Hotplate. CPU us: processor time of all the server's "
         "threads for one request.",
         "",
         "## Targets",
         "",
-        *table(("target", "limit", "found", ""), targets.check(figures.medians(), label, hold, peers)),
+        *table(("target", "limit", "found", ""), targets.check(figures.medians(), cases, label, hold, peers)),
     ]
     for case in cases:
-        subjects = figures.subjects(case.name)
+        subjects = figures.subjects(case)
         if subjects:
-            parts += ["", f"## {case.name}: {case.title}", "", *case_table(figures, case, subjects, judged)]
+            rows = case_table(figures, case, subjects, case.judged(label, hold))
+            parts += ["", f"## {case.name}: {case.title}", "", *rows]
     if absent:
         parts += ["", "## Not measured", ""]
         parts += [f"- {case}: {subject}: {reason}" for case, subject, reason in absent]
@@ -76,41 +73,25 @@ def summary(figures, cases, label, hold, peers, absent):
 
 
 def case_table(figures, case, subjects, judged):
-    columns = ["subject", "req/s", "CPU us", "p50 ms", "p99 ms", "p99.9 ms", "VmRSS MiB", "Pss MiB"]
-    columns += ["req/s ratio", "CPU ratio", "p99 ratio"]
-    if case.idle:
-        columns += ["p99 ms with idle", "its change", "bytes each idle", "still open"]
-    columns += ["errors"]
+    columns = case.way.columns
     rows = []
     for subject in subjects:
         cells = [subject]
-        for measure, divisor, form in (
-            ("rate", 1, "{:.0f}"),
-            ("cpu_us", 1, "{:.2f}"),
-            ("p50_us", 1e3, "{:.2f}"),
-            ("p99_us", 1e3, "{:.2f}"),
-            ("p999_us", 1e3, "{:.2f}"),
-            ("rss_bytes", 2**20, "{:.1f}"),
-            ("pss_bytes", 2**20, "{:.1f}"),
-        ):
-            cells.append(shown(figures.spread(case.name, subject, measure), divisor, form))
-        for measure in ("rate", "cpu_us", "p99_us"):
-            ratio = figures.ratio(case.name, subject, judged, measure)
-            cells.append("" if ratio is None else f"{ratio:.2f}")
-        if case.idle:
-            cells.append(shown(figures.spread(case.name, subject, "idle_p99_us"), 1e3, "{:.2f}"))
-            cells.append(shown(figures.spread(case.name, subject, "idle_p99_change"), 1, "{:+.0%}"))
-            cells.append(shown(figures.spread(case.name, subject, "idle_bytes_each"), 1, "{:.0f}"))
-            cells.append(shown(figures.spread(case.name, subject, "idle_open"), 1, "{:.0f}"))
+        for column in columns:
+            if column.is_ratio:
+                ratio = figures.ratio(case.name, subject, judged, column.measure)
+                cells.append("" if ratio is None else column.show(ratio))
+            else:
+                cells.append(shown(figures.spread(case.name, subject, column.measure), column))
         cells.append(str(sum(figures.values(case.name, subject, "errors"))))
         rows.append(cells)
-    return table(columns, rows)
+    return table(["subject", *(column.title for column in columns), "errors"], rows)
 
 
-def shown(spread, divisor, form):
+def shown(spread, column):
     if spread is None:
         return ""
-    median, least, most = (form.format(value / divisor) for value in spread)
+    median, least, most = map(column.show, spread)
     return median if least == most else f"{median} ({least}..{most})"
 
 

@@ -3,21 +3,42 @@ told, not enforced."""
 
 from dataclasses import dataclass
 
+import cases
+import subjects
+from bodies import MIB
+
+CPU, RATE = "cpu_us", "rate"
+
 
 @dataclass(frozen=True)
 class Target:
-    """`subject`'s `measure` in `case` is to be at most `factor` times the best of `rivals` (or at least, for rates)."""
+    """`subject`'s `measure` in `case` is to be at most `factor` times the best of `rivals` (or at least, for rates).
+
+    "judged" is the subject that the case is about, "judged-epoll" the same with the other driver, "own-HOLD" the build
+    that is judged with another hold. "peers" is the best peer, "a|b" the better of two subjects.
+    """
 
     case: str
     measure: str
     factor: float
-    rivals: str  # a subject's name, "floor-a|floor-b" for the better of them, "peers" for the best peer
+    rivals: str
     subject: str = "judged"
 
 
-CPU, RATE = "cpu_us", "rate"
+@dataclass(frozen=True)
+class Limit:
+    """`subject`'s `measure` in `case` is to be at most `most`, shown in units of `unit`."""
 
-TARGETS = [
+    case: str
+    title: str
+    measure: str
+    most: float
+    form: str = "{:.0f}"
+    unit: float = 1
+    subject: str = "judged"
+
+
+PINNED = [
     Target("1k", CPU, 0.55, "nginx"),
     Target("1k", CPU, 0.75, "h2o"),
     Target("1k", CPU, 1.15, "floor-memory"),
@@ -35,30 +56,68 @@ TARGETS = [
     Target("1m", CPU, 0.75, "nginx", subject="judged-epoll"),
     Target("pipelined", CPU, 1.25, "judged", subject="judged-epoll"),
     Target("pipelined", CPU, 0.75, "nginx", subject="judged-epoll"),
+    Limit("idle", "VmRSS of each idle connection, bytes", "idle_bytes_each", 1024),
+    Limit("idle", "change of p99 by the idle crowd", "idle_p99_change", 0.10, "{:+.1%}"),
 ]
 
-IDLE_BYTES_MAX = 1024
-IDLE_P99_CHANGE_MAX = 0.10
+NGINX = "nginx-cache|nginx-cache-read"
+
+CACHING = [
+    Target("cached-1k", CPU, 1.10, "own-memory"),
+    Target("cached-1k", CPU, 0.45, NGINX),
+    Target("cached-1k", CPU, 0.25, "varnish"),
+    Target("cached-1k", CPU, 1.10, "own-memory", subject="own-disk"),
+    Target("cached-1m", CPU, 1.10, "own-file"),
+    Target("cached-1m", CPU, 1.0, "peers"),
+    Target("cached-1m", CPU, 1.10, "own-file", subject="own-disk"),
+    Target("miss-1k", CPU, 1.0, "nginx-cache"),
+    *(
+        limit
+        for hold in subjects.CACHES
+        for limit in (
+            Limit("crowd", "requests to the origin", "origin_requests", 1, subject=f"own-{hold}"),
+            Limit("crowd", "first byte after the origin's, ms", "first_late_ms", 50, "{:.1f}", subject=f"own-{hold}"),
+            Limit("crowd", "last byte later than the origin's", "last_late", 0.05, "{:+.1%}", subject=f"own-{hold}"),
+        )
+    ),
+    *(
+        limit
+        for case, hold in (("beside-misses", "cached"), ("beside-misses", "disk"), ("beside-cold-disk", "disk"))
+        for limit in (
+            Limit(case, "p99 of hits to that past", "beside_ratio", 1.5, "{:.2f}", subject=f"own-{hold}"),
+            Limit(case, "p99 of hits to that alone", "beside_ratio_alone", 1.5, "{:.2f}", subject=f"own-{hold}"),
+        )
+    ),
+    *(
+        Limit("large", "VmRSS grows by MiB", "rss_growth_bytes", 64 * MIB, "{:.1f}", MIB, subject=f"own-{hold}")
+        for hold in subjects.CACHES
+    ),
+    Limit("million", "seconds from start to first hit", "ready_seconds", 1, "{:.2f}"),
+    Limit("million", "bytes of memory for each object", "bytes_each", 300),
+]
 
 
-def check(medians, label, hold, peers):
-    """Rows of (what, limit, found, verdict). `medians` maps (case, subject) to a dict of medians."""
-    judged = {"judged": f"{label}-io_uring-{hold}", "judged-epoll": f"{label}-epoll-{hold}"}
-    rows = [row(target, medians, judged, peers) for target in TARGETS]
-    idle = medians.get(("idle", judged["judged"]), {})
-    rows.append(
-        limit_row("idle: VmRSS of each idle connection, bytes", IDLE_BYTES_MAX, idle.get("idle_bytes_each"), "{:.0f}")
-    )
-    rows.append(
-        limit_row("idle: change of p99 by the idle crowd", IDLE_P99_CHANGE_MAX, idle.get("idle_p99_change"), "{:+.1%}")
-    )
+def check(medians, chosen, label, hold, peers):
+    """Rows of (what, limit, found, verdict), for the groups that the chosen cases are of.
+
+    `medians` maps (case, subject) to a dict of medians.
+    """
+    wanted = PINNED if any(case in cases.PINNED for case in chosen) else []
+    wanted = wanted + (CACHING if any(case in cases.CACHING for case in chosen) else [])
+    by_name = {case.name: case for case in cases.CASES}
+    rows = []
+    for target in wanted:
+        judged = by_name[target.case].judged(label, hold)
+        names = {"judged": judged, "judged-epoll": judged.replace("-io_uring-", "-epoll-")}
+        names |= {f"own-{other}": f"{label}-io_uring-{other}" for other in subjects.HOLDS + subjects.CACHES}
+        rows.append((target_row if isinstance(target, Target) else limit_row)(target, medians, names, peers))
     return rows
 
 
-def row(target, medians, judged, peers):
+def target_row(target, medians, own_names, peers):
     names = peers if target.rivals == "peers" else target.rivals.split("|")
-    names = [judged.get(name, name) for name in names]
-    subject = judged[target.subject]
+    names = [own_names.get(name, name) for name in names]
+    subject = own_names[target.subject]
     best = max if target.measure == RATE else min
     known = [(medians[target.case, name][target.measure], name) for name in names if (target.case, name) in medians]
     sign = ">=" if target.measure == RATE else "<="
@@ -75,8 +134,11 @@ def row(target, medians, judged, peers):
     return title, limit, f"{ratio:.2f}", "reached" if is_reached else "missed"
 
 
-def limit_row(title, limit, found, form):
-    shown = "<= " + form.format(limit)
+def limit_row(limit, medians, own_names, _peers):
+    subject = own_names[limit.subject]
+    found = medians.get((limit.case, subject), {}).get(limit.measure)
+    title = f"{limit.case}: {limit.title}" + ("" if limit.subject == "judged" else f", {subject}")
+    shown = "<= " + limit.form.format(limit.most / limit.unit)
     if found is None:
         return title, shown, "", "not measured"
-    return title, shown, form.format(found), "reached" if found <= limit else "missed"
+    return title, shown, limit.form.format(found / limit.unit), "reached" if found <= limit.most else "missed"
