@@ -7,7 +7,7 @@ use super::asked_url::AskedUrl;
 use super::explanation::{
     AnsweredBy, AskedRequest, Explanation, Freshness, RuleChosen, SiteChosen, Variant, Verdict,
 };
-use super::listing::variant;
+use super::listing::{tier_of, variant};
 use super::{CacheOperator, key_text};
 use crate::cache::{Moment, Way, part_of};
 use crate::http::cache_control::{MaxStale, RequestDirectives};
@@ -21,7 +21,7 @@ use crate::policy::request::Asked;
 use crate::policy::reuse::{self, Failure, Fallback, Refusal, Reuse};
 use crate::policy::rule::Rule;
 use crate::policy::selection::Part;
-use crate::policy::settings::{CacheRule, Overrides, SetCookie};
+use crate::policy::settings::{CacheRule, Overrides, SetCookie, Tier};
 use crate::policy::stored::Stored;
 use crate::policy::{upgrade, vary};
 use crate::units::UnixSeconds;
@@ -150,8 +150,23 @@ impl CacheOperator {
         let key = url.key(&rule.overrides);
         told.key = Some(key_text(&key));
         let found = self.responses.find(&key);
-        let stored: Vec<Arc<Response>> =
+        let mut stored: Vec<Arc<Response>> =
             found.map_or_else(Vec::new, |found| found.iter().cloned().collect());
+        let in_memory = stored.len();
+        if let Some(disk) = self
+            .disk
+            .as_ref()
+            .filter(|_| rule.tiers.contains(&Tier::Disk))
+        {
+            // What memory has of a variant goes before what the disk has of it.
+            let on_disk = disk.peek(&key, rule);
+            let is_new = |one: &Arc<Response>| {
+                let mut known = stored.iter().take(in_memory);
+                known.all(|known| known.variant != one.variant)
+            };
+            let new: Vec<_> = on_disk.into_iter().filter(is_new).collect();
+            stored.extend(new);
+        }
         let selections = stored
             .iter()
             .map(|response| (&*response.variant, response.stored.response_time));
@@ -160,7 +175,11 @@ impl CacheOperator {
             .iter()
             .enumerate()
             .map(|(place, response)| {
-                describe_variant(response, head, chosen == Some(place), now.wall)
+                let tier = match place < in_memory {
+                    true => tier_of(&response.object),
+                    false => "disk",
+                };
+                describe_variant(response, head, chosen == Some(place), (tier, now.wall))
             })
             .collect();
         let Some(response) = chosen.and_then(|place| stored.get(place)) else {
@@ -315,7 +334,7 @@ fn describe_variant(
     response: &Response,
     head: &RequestHead<'_>,
     is_chosen: bool,
-    now: UnixSeconds,
+    (tier, now): (&'static str, UnixSeconds),
 ) -> Variant {
     Variant {
         fields: variant(&response.variant),
@@ -325,6 +344,7 @@ fn describe_variant(
         status: response.stored.status,
         resident: resident(&response.stored, now),
         complete: response.object.is_complete(),
+        tier,
     }
 }
 

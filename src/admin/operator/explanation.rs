@@ -78,6 +78,8 @@ pub struct Variant {
     pub resident: u64,
     /// Whether the whole body is there.
     pub complete: bool,
+    /// Where its body is: `memory`, `disk`, or `memory and disk`.
+    pub tier: &'static str,
 }
 
 /// Whether a response is fresh (RFC 9111 s4.2), in whole seconds.

@@ -78,10 +78,11 @@ fn describe_variant(f: &mut Formatter<'_>, variant: &Variant) -> fmt::Result {
         (Some(name), ..) => format!("does not answer this request: it differs in {name}"),
         (None, ..) => "does not answer this request".to_owned(),
     };
-    let body = if variant.complete {
-        ""
-    } else {
-        ", its body is still on its way"
+    let body = match (variant.tier, variant.complete) {
+        ("disk", true) => ", its body on disk",
+        ("disk", false) => ", its body in part on disk",
+        (_, true) => "",
+        (_, false) => ", its body is still on its way",
     };
     writeln!(
         f,

@@ -156,7 +156,7 @@ impl StoredLine {
     }
 }
 
-fn tier_of(object: &Object) -> &'static str {
+pub(super) fn tier_of(object: &Object) -> &'static str {
     let file = object.growing().and_then(|body| body.file());
     match (file, object.on_disk()) {
         (Some(BodyFile::Disk(_)), _) => "disk",

@@ -7,7 +7,7 @@ use crate::store::tiers::DiskSettings;
 use crate::units::ByteSize;
 
 const MEMORY_MAX: ByteSize = ByteSize::mib(16 << 20);
-const DISK_MIN: ByteSize = ByteSize::mib(1);
+const DISK_MIN: ByteSize = ByteSize::mib(4);
 const DISK_MAX: ByteSize = ByteSize::mib(1 << 30);
 
 /// `[memory]`

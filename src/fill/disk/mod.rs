@@ -31,13 +31,18 @@ use crate::http::fields::{FieldLines, Fields};
 use crate::http::mime;
 use crate::index::cached::Epoch;
 use crate::index::record;
-use crate::index::response::Response;
+use crate::index::response::{Making, Response};
 use crate::index::responses::Responses;
 use crate::policy::key;
+use crate::policy::settings::CacheRule;
+use crate::store::body as memory;
+use crate::store::body_file::BodyFile as BodyPlace;
 use crate::store::disk::{
     BlockMap, Body, BodyFile, Disk, DiskError, Extension, Health, Label, MayPublish, ObjectId,
     Record, Selection, Writer,
 };
+use crate::store::ranges::RangeSet;
+use crate::store::{Held, Object};
 
 /// Most look-ups at once; each takes a thread that may wait for the device.
 const LOADS_MAX: usize = 16;
@@ -256,6 +261,42 @@ impl DiskTier {
             size,
         };
         Ok(Some(LoadedBody::File(file, blocks)))
+    }
+
+    /// What is stored under `key`, as it would come into memory by `rule`, for an operator to look at. May block.
+    #[must_use]
+    pub fn peek(&self, key: &[u8], rule: &Arc<CacheRule>) -> Vec<Arc<Response>> {
+        let records = self.disk.find(key).unwrap_or_default();
+        let response = |record: Record| {
+            let remembered = record::decode(&record.label.meta)?;
+            let size = record.size?;
+            let object = match record.body {
+                Body::Inline(bytes) => Object::of_response(Held::Heap((&*bytes).into()), size),
+                Body::File(file) => {
+                    let mut there = RangeSet::default();
+                    let block = u64::from(record.block_size);
+                    for number in record.blocks.iter() {
+                        let first = number * block;
+                        there.add(first, first.saturating_add(block).min(size));
+                    }
+                    let (body, _) = memory::Body::sparse(BodyPlace::Disk(file), size, there);
+                    Object::of_response(Held::Growing(body), 0)
+                }
+            };
+            object.set_on_disk(Some(record.id));
+            Some(Arc::new(Response::new(Making {
+                key: record.label.key,
+                variant: record.label.variant,
+                stored: remembered.stored,
+                fields: remembered.fields,
+                upstream_status: remembered.upstream_status,
+                object: Arc::new(object),
+                told_size: None,
+                rule: Arc::clone(rule),
+                tags: record.label.tags.into(),
+            })))
+        };
+        records.into_iter().filter_map(response).collect()
     }
 
     /// Begins a body that is too large for memory; see [`Disk::begin`]. Where it `comes_in_parts`, each block is published as it

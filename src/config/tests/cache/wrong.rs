@@ -18,7 +18,7 @@ const WRONG_VALUES: &[(&str, usize, &str, &str)] = &[
     ("[disk]\npath = 'a.wav'", 2, "disk.path", "a file is there"),
     ("[disk]\npath = 'a.wav/store'", 2, "disk.path", "can't be the store's folder"),
     ("[disk]\npath = 7", 2, "disk.path", "found a whole number"),
-    ("[disk]\npath = ''\nsize = '1KiB'", 3, "disk.size", "from \"1MiB\" to \"1024TiB\""),
+    ("[disk]\npath = ''\nsize = '1KiB'", 3, "disk.size", "from \"4MiB\" to \"1024TiB\""),
     ("[disk]\npath = ''\nblock = '32KiB'", 3, "disk.block", "from \"64KiB\" to \"16MiB\" that is a power of two"),
     ("[disk]\npath = ''\nblock = '32MiB'", 3, "disk.block", "out of range"),
     ("[disk]\npath = ''\nblock = '1000kB'", 3, "disk.block", "a power of two"),
@@ -156,9 +156,9 @@ fn key_that_is_unknown_names_the_nearest_or_where_it_belongs() {
 #[rustfmt::skip]
 const CONTRADICTIONS: &[(&str, usize, &str, &str)] = &[
     ("[memory]\nsize = '1MiB'\nmax_object = '2MiB'", 3, "memory.max_object", "which is \"1MiB\""),
-    ("[disk]\npath = ''\nsize = '1MiB'\nmax_object = '2MiB'", 4, "disk.max_object", "which is \"1MiB\""),
+    ("[disk]\npath = ''\nsize = '4MiB'\nmax_object = '8MiB'", 4, "disk.max_object", "which is \"4MiB\""),
     ("[disk]\npath = ''\nmax_object = '21GiB'", 3, "disk.max_object", "which is \"20GiB\""),
-    ("[disk]\npath = ''\nsize = '1MiB'\nblock = '2MiB'", 4, "disk.block", "\"2MiB\" does not fit"),
+    ("[disk]\npath = ''\nsize = '4MiB'\nblock = '8MiB'", 4, "disk.block", "\"8MiB\" does not fit"),
     ("[disk]\nsize = '1GiB'", 1, "disk.path", "no disk store"),
     ("[disk]\npath = 'www/store'\n[[site]]\nroot = 'www'", 2, "disk.path", "line 4"),
     ("[disk]\npath = 'www'\n[[site]]\nroot = 'www/../www'", 2, "disk.path", "line 4"),
