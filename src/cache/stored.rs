@@ -159,7 +159,18 @@ fn look_up(wanted: &Wanted<'_, '_>, responses: &Responses, key: &[u8]) -> Found 
         reads: None,
         rule,
     };
-    match part(wanted.head, fetched, wanted.now) {
+    let mut answer = part(wanted.head, fetched, wanted.now);
+    if let Answer::Send(sending) = &mut answer
+        && !is_at_hand(sending)
+    {
+        // RFC 9211 s2.2: it is selected, but some of what the request needs has to be fetched.
+        sending.status = CacheStatus {
+            stored: true,
+            ttl: Some(ttl),
+            ..CacheStatus::forwarded(Forward::Partial, rule.detail())
+        };
+    }
+    match answer {
         Answer::Send(sending) if refreshes => Found::Refresh(sending),
         answer => {
             // A 412 or 416 says nothing of the response: the next request has it refreshed.
@@ -168,6 +179,21 @@ fn look_up(wanted: &Wanted<'_, '_>, responses: &Responses, key: &[u8]) -> Found 
             }
             Found::Answer(answer)
         }
+    }
+}
+
+/// Whether the bytes that an answer needs are there, or on their way without it.
+fn is_at_hand(sending: &Sending) -> bool {
+    let Some(body) = sending.response.object.growing() else {
+        return true;
+    };
+    match &sending.part {
+        Part::One(range) => body.is_at_hand(range.first, range.last + 1),
+        Part::Whole => body.is_at_hand(0, body.size().unwrap_or(0)),
+        Part::Many(ranges) => ranges
+            .iter()
+            .all(|range| body.is_at_hand(range.first, range.last + 1)),
+        Part::NotModified | Part::PreconditionFailed | Part::Unsatisfiable => true,
     }
 }
 

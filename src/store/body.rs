@@ -20,7 +20,7 @@
 )]
 
 use std::io;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::body_file::BodyFile;
@@ -57,6 +57,8 @@ pub struct Body {
     state: AtomicU8,
     /// Who brings what readers wait for; none of a body that comes in order by itself.
     demand: Option<Arc<Demand>>,
+    /// All of it is on its way.
+    is_coming: AtomicBool,
     inner: Mutex<Inner>,
     tail: Tail,
 }
@@ -64,6 +66,8 @@ pub struct Body {
 #[derive(Debug, Default)]
 struct Inner {
     present: RangeSet,
+    /// Those that are in the file and not verified yet: at hand, but not to be read.
+    unverified: RangeSet,
     /// Those of `present` that stand in the spare file.
     in_spare: RangeSet,
     wakers: Vec<Waiter>,
@@ -105,6 +109,7 @@ impl Body {
             size: AtomicU64::new(size.unwrap_or(UNKNOWN)),
             state: AtomicU8::new(BodyState::Open as u8),
             demand: None,
+            is_coming: AtomicBool::new(true),
             tail: Tail::default(),
             inner: Mutex::default(),
         }
@@ -114,7 +119,7 @@ impl Body {
     pub(super) fn in_file(
         file: BodyFile,
         size: u64,
-        present: RangeSet,
+        (present, unverified): (RangeSet, RangeSet),
         demand: Arc<Demand>,
     ) -> Self {
         let (_, memory) = growing(0);
@@ -122,7 +127,11 @@ impl Body {
         let mut body = Self::empty(memory, Some(size));
         body.file = OnceLock::from(file);
         body.demand = Some(demand);
-        body.lock().present = present;
+        body.is_coming = AtomicBool::new(false);
+        let mut inner = body.lock();
+        inner.present = present;
+        inner.unverified = unverified;
+        drop(inner);
         if is_whole {
             body.end(BodyState::Complete);
         }
@@ -159,6 +168,32 @@ impl Body {
     #[must_use]
     pub fn present(&self) -> RangeSet {
         self.lock().present.clone()
+    }
+
+    /// Whether the bytes from `first` to before `end` are all at hand, or on their way whoever asks.
+    #[must_use]
+    pub fn is_at_hand(&self, first: u64, end: u64) -> bool {
+        if self.state() != BodyState::Open || self.is_coming.load(Ordering::Relaxed) {
+            return true;
+        }
+        let inner = self.lock();
+        let mut at = first;
+        while at < end {
+            let run = inner
+                .present
+                .run_from(at)
+                .max(inner.unverified.run_from(at));
+            if run == 0 {
+                return false;
+            }
+            at = at.saturating_add(run);
+        }
+        true
+    }
+
+    /// Notes whether all of it is on its way, whoever asks.
+    pub(super) fn set_coming(&self, is_coming: bool) {
+        self.is_coming.store(is_coming, Ordering::Relaxed);
     }
 
     /// The bytes that stand in memory from `first` on; none where they must be read from the file.

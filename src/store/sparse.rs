@@ -86,6 +86,13 @@ impl SparseWriter {
         }
     }
 
+    /// Notes whether all of the body is on its way, whoever asks.
+    pub fn set_coming(&self, is_coming: bool) {
+        if let Some(body) = self.body() {
+            body.set_coming(is_coming);
+        }
+    }
+
     /// Notes that the body holds `amount` of a budget until it is complete.
     pub fn charge(&self, charge: Charge, amount: u64) {
         if let Some(body) = self.body() {
@@ -114,11 +121,18 @@ impl SparseWriter {
 }
 
 impl Body {
-    /// A body of `size` bytes in `file`, of which those of `present` are there, and the end that brings the others.
+    /// A body of `size` bytes in `file`, and the end that brings those that are not there. Those of `present` are; those of
+    /// `unverified` are in the file, and only have to be proven.
     #[must_use]
-    pub fn sparse(file: BodyFile, size: u64, present: RangeSet) -> (Arc<Self>, SparseWriter) {
+    pub fn sparse(
+        file: BodyFile,
+        size: u64,
+        present: RangeSet,
+        unverified: RangeSet,
+    ) -> (Arc<Self>, SparseWriter) {
         let demand = Arc::<Demand>::default();
-        let body = Arc::new(Self::in_file(file, size, present, Arc::clone(&demand)));
+        let there = (present, unverified);
+        let body = Arc::new(Self::in_file(file, size, there, Arc::clone(&demand)));
         let writer = SparseWriter::new(&body, demand);
         (body, writer)
     }
@@ -142,7 +156,7 @@ mod tests {
         for (first, end) in present {
             set.add(*first, *end);
         }
-        Body::sparse(BodyFile::memory().unwrap(), size, set)
+        Body::sparse(BodyFile::memory().unwrap(), size, set, RangeSet::default())
     }
 
     fn read(body: &Body, first: u64) -> Vec<u8> {
@@ -184,6 +198,24 @@ mod tests {
         assert_eq!(asked(&writer), Poll::Ready(None));
         assert_eq!(writer.state(), BodyState::Failed);
         writer.write(0, b"x").unwrap();
+    }
+
+    #[test]
+    fn at_hand_is_what_is_there_unverified_or_on_its_way() {
+        let (mut present, mut unverified) = (RangeSet::default(), RangeSet::default());
+        present.add(0, 3);
+        unverified.add(3, 6);
+        let file = BodyFile::memory().unwrap();
+        let (body, writer) = Body::sparse(file, 10, present, unverified);
+        assert!(body.is_at_hand(0, 6) && body.is_at_hand(4, 5));
+        assert!(!body.is_at_hand(0, 7) && !body.is_at_hand(8, 9));
+        assert_eq!(body.run_from(3), 0);
+        writer.set_coming(true);
+        assert!(body.is_at_hand(0, 10));
+        writer.set_coming(false);
+        assert!(!body.is_at_hand(0, 10));
+        writer.write(6, b"ghij").unwrap();
+        assert!(body.is_at_hand(0, 10));
     }
 
     #[test]

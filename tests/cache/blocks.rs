@@ -54,14 +54,18 @@ fn only_the_blocks_needed(origin: &Origin, server: &Server) {
     assert_eq!(asked_ranges(origin), ["bytes=0-1048575"]);
     // A seek, and another one nearby.
     let far = 15 * MIB + 77;
-    expect_part(&fetch(server, &range(far, far + 9)), 1, far, far + 9);
+    let seek = fetch(server, &range(far, far + 9));
+    expect_part(&seek, 1, far, far + 9);
+    expect_forward(&seek, "partial");
     expect_part(
         &fetch(server, &range(far + 100, far + 199)),
         1,
         far + 100,
         far + 199,
     );
-    expect_part(&fetch(server, &range(500, 1000)), 1, 500, 1000);
+    let near = fetch(server, &range(500, 1000));
+    expect_part(&near, 1, 500, 1000);
+    expect_hit(&near);
     let asked = asked_ranges(origin);
     assert_eq!(asked.len(), 2, "{asked:?}");
     assert_eq!(asked[1], format!("bytes={}-{}", 15 * MIB, 16 * MIB - 1));

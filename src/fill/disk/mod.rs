@@ -25,7 +25,7 @@ use std::thread::JoinHandle;
 use tokio::sync::Semaphore;
 
 pub use self::counts::{TIER_FAMILIES, TierCount, TierCounts};
-use self::queue::{JOBS_MAX, Job, Porter};
+use self::queue::{JOBS_MAX, Job, Porter, WAITING_MAX};
 use self::residents::InMemory;
 use crate::http::fields::{FieldLines, Fields};
 use crate::http::mime;
@@ -37,6 +37,7 @@ use crate::policy::key;
 use crate::policy::settings::CacheRule;
 use crate::store::body as memory;
 use crate::store::body_file::BodyFile as BodyPlace;
+use crate::store::budget::Budget;
 use crate::store::disk::{
     BlockMap, Body, BodyFile, Disk, DiskError, Extension, Health, Label, MayPublish, ObjectId,
     Record, Selection, Writer,
@@ -52,6 +53,7 @@ const LOADS_MAX: usize = 16;
 pub struct DiskTier {
     disk: Arc<Disk>,
     jobs: SyncSender<Job>,
+    waiting: Arc<Budget>,
     loads: Semaphore,
     memory_max: u64,
     counts: Arc<TierCounts>,
@@ -145,6 +147,7 @@ impl DiskTier {
         let tier = Arc::new(Self {
             disk,
             jobs,
+            waiting: Budget::new(WAITING_MAX),
             loads: Semaphore::new(LOADS_MAX),
             memory_max: memory_max as u64,
             counts,
@@ -279,7 +282,12 @@ impl DiskTier {
                         let first = number * block;
                         there.add(first, first.saturating_add(block).min(size));
                     }
-                    let (body, _) = memory::Body::sparse(BodyPlace::Disk(file), size, there);
+                    let (body, _) = memory::Body::sparse(
+                        BodyPlace::Disk(file),
+                        size,
+                        there,
+                        RangeSet::default(),
+                    );
                     Object::of_response(Held::Growing(body), 0)
                 }
             };
@@ -330,9 +338,12 @@ impl DiskTier {
         began: Epoch,
         replaced: Option<&Arc<Response>>,
     ) {
-        let job = Job::Save(Arc::clone(response), began);
-        if self.works() && self.jobs.try_send(job).is_ok() {
-            return;
+        let room = self.works().then(|| self.waiting.take(response.weight()));
+        if let Some(charge) = room.flatten() {
+            let job = Job::Save(Arc::clone(response), began, charge);
+            if self.jobs.try_send(job).is_ok() {
+                return;
+            }
         }
         self.counts.bump(TierCount::SaveQueueFull);
         if let Some(id) = replaced.and_then(|replaced| replaced.object.on_disk()) {

@@ -15,12 +15,15 @@ use crate::index::cached::Epoch;
 use crate::index::response::Response;
 use crate::index::responses::Responses;
 use crate::policy::settings::Tier;
+use crate::store::budget::Charge;
 use crate::store::disk::{Disk, DiskError, Health, ObjectId, Selection};
 use crate::sys::clock;
 use crate::units::MonoNanos;
 
 /// Most jobs that wait.
-pub(super) const JOBS_MAX: usize = 8192;
+pub(super) const JOBS_MAX: usize = 1 << 16;
+/// Most bytes of responses that wait to be written.
+pub(super) const WAITING_MAX: u64 = 64 << 20;
 /// How long the thread sleeps at most.
 const TICK: Duration = Duration::from_secs(1);
 /// How often a store that stands down is probed.
@@ -31,8 +34,8 @@ const SWEEP_BUDGET: usize = 512;
 /// Something to be written. The epoch is that before the origin was asked: what was purged since is not written.
 #[derive(Debug)]
 pub(super) enum Job {
-    /// A response with a whole body in memory.
-    Save(Arc<Response>, Epoch),
+    /// A response with a whole body in memory, and its part of what may wait.
+    Save(Arc<Response>, Epoch, Charge),
     /// The facts and fields of a response whose body is there already.
     Update(Arc<Response>, Epoch),
     /// An object that was replaced by one that is not on disk.
@@ -57,7 +60,7 @@ impl Porter {
         let mut tended = clock::mono();
         loop {
             match jobs.recv_timeout(TICK) {
-                Ok(Job::Save(response, began)) => self.save(&response, began),
+                Ok(Job::Save(response, began, _waiting)) => self.save(&response, began),
                 Ok(Job::Update(response, began)) => self.update(&response, began),
                 Ok(Job::Remove(id)) => {
                     if self.disk.remove(id).is_err() {

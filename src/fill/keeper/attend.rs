@@ -364,6 +364,9 @@ impl Attendant {
         self.runs
             .borrow_mut()
             .retain(|other| !Rc::ptr_eq(other, run));
+        if run.is_whole {
+            self.pen.body.set_coming(false);
+        }
         match ended {
             Ok(()) => {}
             // Readers are told when nobody can find the old bytes any more.

@@ -25,7 +25,7 @@ use crate::store::{Held, Object};
 /// A large body at its beginning.
 pub(super) struct Begun {
     pub(super) object: Arc<Object>,
-    body: SparseWriter,
+    pub(super) body: SparseWriter,
     ink: Ink,
     on_disk: Option<(Arc<DiskTier>, ObjectId)>,
 }
@@ -77,8 +77,12 @@ impl Keeper {
             {
                 Ok((writer, file)) => {
                     let on_disk = parts.then(|| (Arc::clone(disk), writer.id()));
-                    let (body, sparse) =
-                        Body::sparse(BodyFile::Disk(file), size, RangeSet::default());
+                    let (body, sparse) = Body::sparse(
+                        BodyFile::Disk(file),
+                        size,
+                        RangeSet::default(),
+                        RangeSet::default(),
+                    );
                     let object = object_of(body, charge);
                     object.set_on_disk(on_disk.as_ref().map(|(_, id)| *id));
                     return Some(Begun {
@@ -95,7 +99,7 @@ impl Keeper {
             return None;
         }
         let file = BodyFile::memory().ok()?;
-        let (body, sparse) = Body::sparse(file, size, RangeSet::default());
+        let (body, sparse) = Body::sparse(file, size, RangeSet::default(), RangeSet::default());
         Some(Begun {
             object: object_of(body, charge),
             body: sparse,
@@ -204,12 +208,16 @@ impl Keeper {
             }
             LoadedBody::File(file, blocks) => {
                 let mut present = RangeSet::default();
-                for number in blocks.map.iter().filter(|number| file.is_verified(*number)) {
+                let mut unverified = RangeSet::default();
+                for number in blocks.map.iter() {
                     let (first, end) = blocks.stretch(number);
-                    present.add(first, end);
+                    match file.is_verified(number) {
+                        true => present.add(first, end),
+                        false => unverified.add(first, end),
+                    };
                 }
                 let charge = self.shelf.room()?;
-                let (body, sparse) = Body::sparse(BodyFile::Disk(file), size, present);
+                let (body, sparse) = Body::sparse(BodyFile::Disk(file), size, present, unverified);
                 (object_of(body, charge), Some((sparse, blocks)))
             }
         };

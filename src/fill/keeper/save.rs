@@ -239,6 +239,8 @@ impl Keeper {
             return Outcome::NotFetched(Rule::OriginBusy);
         };
         making.object = Arc::clone(&begun.object);
+        // Before anybody can find it: who does gets it whole without another request.
+        begun.body.set_coming(end - first == size);
         let response = Arc::new(Response::new(making));
         let (replaced, is_stored) = self.enter(&response, began, lead);
         if is_stored && begun.is_in_memory() {
