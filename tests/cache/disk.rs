@@ -206,6 +206,33 @@ before_an_origin!(
     }
 );
 
+before_an_origin!(
+    variants_of_one_url_are_bounded_on_disk_as_in_memory,
+    stored(),
+    |origin, server| {
+        origin.on("/a", |asked| {
+            let language = asked.field("accept-language").unwrap_or("none").to_owned();
+            reply(200)
+                .max_age(600)
+                .field("Vary", "Accept-Language")
+                .body(language)
+        });
+        for number in 0..80 {
+            let asked = get("/a").with("Accept-Language", &format!("x-{number}"));
+            fetch(server, &asked).expect(200);
+        }
+        server.restart();
+        // Looked for, so that what is too many is seen.
+        let asked = get("/a").with("Accept-Language", "x-79");
+        let answer = fetch(server, &asked);
+        answer.expect(200).expect_body(b"x-79");
+        expect_hit(&answer);
+        eventually(SOON, "the variants too many are gone", || {
+            figure(server, &["disk", "objects"]) <= 32
+        });
+    }
+);
+
 fn post(path: &str, body: &str) -> Request {
     Request::new("POST", path)
         .with("Content-Type", "application/json")

@@ -16,6 +16,7 @@ mod counts;
 mod queue;
 mod residents;
 
+use std::cmp::Reverse;
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,7 +30,7 @@ use self::queue::{JOBS_MAX, Job, Porter, WAITING_MAX};
 use self::residents::InMemory;
 use crate::http::fields::{FieldLines, Fields};
 use crate::http::mime;
-use crate::index::cached::Epoch;
+use crate::index::cached::{Epoch, VARIANTS_MAX};
 use crate::index::record;
 use crate::index::response::{Making, Response};
 use crate::index::responses::Responses;
@@ -44,6 +45,7 @@ use crate::store::disk::{
 };
 use crate::store::ranges::RangeSet;
 use crate::store::{Held, Object};
+use crate::units::UnixSeconds;
 
 /// Most look-ups at once; each takes a thread that may wait for the device.
 const LOADS_MAX: usize = 16;
@@ -73,6 +75,8 @@ pub(in crate::fill) struct Loaded {
     pub(in crate::fill) id: ObjectId,
     pub(in crate::fill) label: Label,
     pub(in crate::fill) size: u64,
+    /// Whether all of the body is there.
+    pub(in crate::fill) is_complete: bool,
     pub(in crate::fill) body: LoadedBody,
 }
 
@@ -219,8 +223,8 @@ impl DiskTier {
         wanted: u64,
     ) -> Result<Vec<Loaded>, DiskError> {
         let mut loaded = Vec::new();
-        for record in self.disk.find(key)? {
-            let (id, label) = (record.id, record.label.clone());
+        for record in self.newest_variants(key)? {
+            let (id, label, is_complete) = (record.id, record.label.clone(), record.is_complete);
             let Some(size) = record.size else { continue };
             if let Some(body) = self.body_of(record, size, may_be_in_memory, wanted)? {
                 self.disk.touch(id);
@@ -228,11 +232,29 @@ impl DiskTier {
                     id,
                     label,
                     size,
+                    is_complete,
                     body,
                 });
             }
         }
         Ok(loaded)
+    }
+
+    /// What is stored under `key`: as many variants as memory has of a URL at most. Those received longest ago go.
+    fn newest_variants(&self, key: &[u8]) -> Result<Vec<Record>, DiskError> {
+        let mut records = self.disk.find(key)?;
+        if records.len() <= VARIANTS_MAX {
+            return Ok(records);
+        }
+        let received = |record: &Record| {
+            let remembered = record::decode(&record.label.meta);
+            remembered.map_or(UnixSeconds(0), |known| known.stored.response_time)
+        };
+        records.sort_by_cached_key(|record| Reverse(received(record)));
+        for old in records.split_off(VARIANTS_MAX) {
+            self.disk.remove(old.id)?;
+        }
+        Ok(records)
     }
 
     /// The body of a record; none where its bytes turned out not to be those that were stored.

@@ -112,6 +112,9 @@ impl Keeper {
         // What had to go on in memory beside its file is for those who read it.
         let is_kept = body.is_kept_in_its_file();
         let is_stored = is_kept && self.responses.replace(response, &whole).is_stored();
+        if is_stored && !is_small {
+            self.shelf.put(&whole.key, &whole.object);
+        }
         if !is_kept {
             self.responses.remove(response);
         }
@@ -163,7 +166,6 @@ impl Keeper {
     async fn spill(&self, writer: &mut BodyWriter, filling: &Filling) -> Option<Large> {
         let response = &filling.response;
         let charge = self.shelf.room()?;
-        self.shelf.put(&response.key, &response.object);
         if let Some(disk) = self.disk_for(&response.rule) {
             let label = label_of(response);
             let may_publish = unless_purged(&self.responses, &label, filling.began);

@@ -196,10 +196,16 @@ impl Keeper {
             id,
             label,
             size,
+            is_complete,
             body,
         } = loaded;
         // Written by another version: as good as not stored.
         let remembered = record::decode(&label.meta)?;
+        let source = Source::of(fetch, origin, &remembered.stored, false);
+        if !is_complete && source.is_none() {
+            // Nobody could bring the rest.
+            return None;
+        }
         let (object, brought) = match body {
             LoadedBody::Heap(bytes) => {
                 let size = bytes.len() as u64;
@@ -222,7 +228,6 @@ impl Keeper {
             }
         };
         object.set_on_disk(Some(id));
-        let source = Source::of(fetch, origin, &remembered.stored, false);
         let response = Arc::new(Response::new(Making {
             key: label.key,
             variant: label.variant,

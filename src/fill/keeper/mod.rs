@@ -158,7 +158,7 @@ impl Keeper {
             return Outcome::NotFetched(Rule::OriginUnreachable);
         };
         let asked = Asked::of(fetch.method, &fetch.fields);
-        if !is_shared(&fetch, &asked) {
+        if !is_shared(&fetch, &asked) || asked.directives.only_if_cached {
             return self.answer_alone(fetch, asked, &origin).await;
         }
         match self.flights.board(&fetch.key, clock::mono()) {
@@ -212,10 +212,6 @@ impl Keeper {
         {
             lead.land(&Landing::stored(&response), clock::mono());
             return outcome;
-        }
-        if asked.directives.only_if_cached {
-            lead.land(&Landing::Alone, clock::mono());
-            return Outcome::NotFetched(Rule::OnlyIfCached);
         }
         if source::is_range_for_one(&fetch) {
             drop(lead);

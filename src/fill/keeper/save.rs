@@ -140,6 +140,8 @@ impl Keeper {
     ) -> (Option<Arc<Response>>, bool) {
         let inserted = self.responses.insert_since(Arc::clone(response), began);
         let is_stored = inserted.is_stored();
+        // One variant too many of a URL is one too many on disk, too.
+        self.forget_replaced(inserted.crowded_out.as_ref(), &response.object);
         match inserted.outcome {
             // Purged meanwhile: the next answer may be shared all the same.
             Inserted::Purged => drop(lead),
