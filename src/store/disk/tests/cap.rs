@@ -58,7 +58,9 @@ fn cap_holds_under_churn_of_many_writers() {
         }
         let mut most = (0, 0);
         while !is_over.load(Ordering::Relaxed) {
-            most = (most.0.max(disk.stats().bytes), most.1.max(held(&fixture)));
+            // A walk takes its time: it may count a file that goes and the one that comes in its place.
+            let walks = (0..3).map(|_| held(&fixture)).min().unwrap();
+            most = (most.0.max(disk.stats().bytes), most.1.max(walks));
             crate::sys::clock::pause(std::time::Duration::from_millis(2));
         }
         most
