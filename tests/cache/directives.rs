@@ -1,8 +1,9 @@
 //! Cache-Control of requests (RFC 9111 s5.2.1, s5.4).
 
-use crate::harness::get;
-use crate::harness::origin::{Origin, reply};
-use crate::harness::{Request, Server};
+use std::time::Duration;
+
+use crate::harness::origin::{Gate, Origin, reply};
+use crate::harness::{Request, Server, eventually, get};
 use crate::site::{Site, expect_forward, expect_hit, expect_outcome, fetch, fetch_get, outcome};
 
 fn asks(path: &str, directives: &str) -> Request {
@@ -111,6 +112,45 @@ before_an_origin!(
         fetch(server, &asks("/stale", "only-if-cached")).expect(504);
         fetch(server, &asks("/a", "only-if-cached, max-age=5")).expect(504);
         assert_eq!(origin.asked().len(), 2);
+    }
+);
+
+before_an_origin!(
+    rfc9111_s5_2_1_7_only_if_cached_asks_for_no_part_either,
+    Site::plain(),
+    |origin, server| {
+        let private = reply(200).field("Cache-Control", "no-store");
+        origin.says("/a", private.body("hello"));
+        let part = asks("/a", "only-if-cached").with("Range", "bytes=0-1");
+        fetch(server, &part).expect(504);
+        // From here on it is known that answers are for one client each.
+        fetch_get(server, "/a").expect(200);
+        fetch(server, &part).expect(504);
+        assert_eq!(origin.asked().len(), 1);
+    }
+);
+
+before_an_origin!(
+    rfc9111_s5_2_1_7_only_if_cached_that_waited_for_another_in_vain_asks_nobody,
+    Site::plain(),
+    |origin, server| {
+        let gate = Gate::new();
+        let private = reply(200).field("Cache-Control", "no-store");
+        origin.says("/a", private.wait(&gate).body("hello"));
+        let mut one = server.connect();
+        one.send(get("/a").bytes());
+        gate.await_reached(1);
+        let mut other = server.connect();
+        other.send(asks("/a", "only-if-cached").bytes());
+        let joins = || {
+            let page = server.ask_admin(&get("/metrics"));
+            String::from_utf8_lossy(&page.body).contains("hotplate_fetches_waiting 1")
+        };
+        eventually(Duration::from_secs(20), "it waits", joins);
+        gate.open();
+        one.fetched("GET").expect(200).expect_body(b"hello");
+        other.fetched("GET").expect(504);
+        assert_eq!(origin.asked().len(), 1);
     }
 );
 

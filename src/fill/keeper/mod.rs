@@ -163,7 +163,9 @@ impl Keeper {
         }
         match self.flights.board(&fetch.key, clock::mono()) {
             // Nothing was shared of its URL: a range of it goes as it was asked for.
-            Boarding::Alone if source::asked_range(&fetch).is_some() => {
+            Boarding::Alone
+                if source::asked_range(&fetch).is_some() && !asked.directives.only_if_cached =>
+            {
                 self.ask_as_it_is(&fetch, asked, &origin).await
             }
             Boarding::Alone => self.answer_alone(fetch, asked, &origin).await,
@@ -265,6 +267,10 @@ impl Keeper {
 
     /// Asks the origin for a request that has waited for another's answer in vain.
     async fn send_on(self: &Rc<Self>, fetch: &Fetch, asked: Asked, origin: &Rc<Origin>) -> Outcome {
+        if asked.directives.only_if_cached {
+            // RFC 9111 s5.2.1.7: not even where what it waited for is not for it.
+            return Outcome::NotFetched(Rule::OnlyIfCached);
+        }
         self.counts.bump(KeeperCount::SentOn);
         if source::asked_range(fetch).is_some() {
             return self.ask_as_it_is(fetch, asked, origin).await;
