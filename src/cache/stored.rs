@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::answer::{Answer, Reply, Sending};
 use super::desk::Moment;
 use crate::cache::order::{Fetch, Fetched, Job, Ticket};
+use crate::http::cache_control::RequestDirectives;
 use crate::http::conditional::Validators;
 use crate::http::fields::Fields;
 use crate::http::head::{Field, Method, RequestHead};
@@ -161,7 +162,7 @@ fn look_up(wanted: &Wanted<'_, '_>, responses: &Responses, key: &[u8]) -> Found 
     };
     let mut answer = part(wanted.head, fetched, wanted.now);
     if let Answer::Send(sending) = &mut answer
-        && !is_at_hand(sending)
+        && !is_at_hand(wanted.head.method, &sending.response, &sending.part)
     {
         // RFC 9211 s2.2: it is selected, but some of what the request needs has to be fetched.
         sending.status = CacheStatus {
@@ -183,11 +184,11 @@ fn look_up(wanted: &Wanted<'_, '_>, responses: &Responses, key: &[u8]) -> Found 
 }
 
 /// Whether the bytes that an answer needs are there, or on their way without it.
-fn is_at_hand(sending: &Sending) -> bool {
-    let Some(body) = sending.response.object.growing() else {
+fn is_at_hand(method: Method, response: &Response, part: &Part) -> bool {
+    let Some(body) = response.object.growing().filter(|_| method != Method::Head) else {
         return true;
     };
-    match &sending.part {
+    match part {
         Part::One(range) => body.is_at_hand(range.first, range.last + 1),
         Part::Whole => body.is_at_hand(0, body.size().unwrap_or(0)),
         Part::Many(ranges) => ranges
@@ -233,6 +234,12 @@ pub(super) fn part(head: &RequestHead<'_>, fetched: Fetched, now: Moment) -> Ans
         Part::Unsatisfiable => {
             let size = response.size().unwrap_or(0);
             Answer::Respond(Reply::RangeUnsatisfiable(size), rule)
+        }
+        // RFC 9111 s5.2.1.7: a client that wants stored bytes only gets none that the origin is still to be asked for.
+        part if !is_at_hand(head.method, &response, &part)
+            && RequestDirectives::of(head).only_if_cached =>
+        {
+            Answer::Respond(Reply::GatewayTimeout, Rule::OnlyIfCached)
         }
         part => Answer::Send(Sending {
             response,

@@ -374,3 +374,31 @@ before_an_origin!(
         answer.expect(206).expect_body(b"ho");
     }
 );
+
+fn stored_parts_alone_where_only_if_cached(origin: &Origin, server: &Server) {
+    origin.serve("/a", Made::new(1, SIZE).max_age(600));
+    expect_part(&fetch(server, &range(0, 1)), 1, 0, 1);
+    let only = |request: Request| request.with("Cache-Control", "only-if-cached");
+    // In the block that is there, in one that is not, and in both.
+    expect_part(&fetch(server, &only(range(9, 99))), 1, 9, 99);
+    fetch(server, &only(range(5 * MIB, 5 * MIB + 9))).expect(504);
+    fetch(server, &only(range(9, 2 * MIB))).expect(504);
+    fetch(server, &only(get("/a"))).expect(504);
+    assert_eq!(asked_ranges(origin), ["bytes=0-1048575"]);
+}
+
+before_an_origin!(
+    rfc9111_s5_2_1_7_only_if_cached_gets_stored_parts_and_has_none_fetched,
+    in_memory(),
+    |origin, server| {
+        stored_parts_alone_where_only_if_cached(origin, server);
+    }
+);
+
+before_an_origin!(
+    rfc9111_s5_2_1_7_only_if_cached_gets_stored_parts_and_has_none_fetched_with_a_disk,
+    on_disk(),
+    |origin, server| {
+        stored_parts_alone_where_only_if_cached(origin, server);
+    }
+);
