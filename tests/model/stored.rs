@@ -317,12 +317,12 @@ impl std::fmt::Debug for Stored {
         let Between(low, high) = self.initial_age;
         write!(f, ", {low} to {high} s old at {}", self.received.0)?;
         write!(f, ", fresh for {} s", self.lifetime())?;
-        let marks = [
+        let mut marks = [
             (self.is_invalid, ", invalid"),
             (self.is_partial, ", partial"),
         ];
-        let marks = marks.iter().filter(|(is_so, _)| *is_so);
-        marks.map(|(_, mark)| f.write_str(mark)).collect()
+        let mut marks = marks.iter().filter(|(is_so, _)| *is_so);
+        marks.try_for_each(|(_, mark)| f.write_str(mark))
     }
 }
 

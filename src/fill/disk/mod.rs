@@ -22,11 +22,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
 pub use self::counts::{TIER_FAMILIES, TierCount, TierCounts};
-use self::queue::{JOBS_MAX, Job, Porter, WAITING_MAX};
+use self::queue::{JOBS_MAX, Job, Porter};
 use self::residents::InMemory;
 use crate::http::fields::{FieldLines, Fields};
 use crate::http::mime;
@@ -38,7 +39,6 @@ use crate::policy::key;
 use crate::policy::settings::CacheRule;
 use crate::store::body as memory;
 use crate::store::body_file::BodyFile as BodyPlace;
-use crate::store::budget::Budget;
 use crate::store::disk::{
     BlockMap, Body, BodyFile, Disk, DiskError, Extension, Health, Label, MayPublish, ObjectId,
     Record, Selection, Writer,
@@ -46,6 +46,11 @@ use crate::store::disk::{
 use crate::store::ranges::RangeSet;
 use crate::store::{Held, Object};
 use crate::units::UnixSeconds;
+
+/// Most KiB of responses that wait to be written.
+const WAITING_KIB_MAX: u32 = 64 << 10;
+/// How long a miss waits for room among them: it comes no faster than the disk, as long as that is fast.
+const WAITS_FOR_ROOM: Duration = Duration::from_millis(100);
 
 /// Most look-ups at once; each takes a thread that may wait for the device.
 const LOADS_MAX: usize = 16;
@@ -55,7 +60,8 @@ const LOADS_MAX: usize = 16;
 pub struct DiskTier {
     disk: Arc<Disk>,
     jobs: SyncSender<Job>,
-    waiting: Arc<Budget>,
+    /// What may wait to be written, in KiB.
+    waiting: Arc<Semaphore>,
     loads: Semaphore,
     memory_max: u64,
     counts: Arc<TierCounts>,
@@ -151,7 +157,7 @@ impl DiskTier {
         let tier = Arc::new(Self {
             disk,
             jobs,
-            waiting: Budget::new(WAITING_MAX),
+            waiting: Arc::new(Semaphore::new(WAITING_KIB_MAX as usize)),
             loads: Semaphore::new(LOADS_MAX),
             memory_max: memory_max as u64,
             counts,
@@ -353,18 +359,26 @@ impl DiskTier {
         begun.unwrap_or(Err(DiskError::StoodDown))
     }
 
-    /// Has a response that is whole, and in memory, written. `replaced` is what it took the place of in memory.
-    pub(in crate::fill) fn save(
+    /// Has a response that is whole, and in memory, written. Waits a moment where much is to be written already. `replaced` is
+    /// what it took the place of in memory.
+    pub(in crate::fill) async fn save(
         &self,
         response: &Arc<Response>,
         began: Epoch,
         replaced: Option<&Arc<Response>>,
     ) {
-        let room = self.works().then(|| self.waiting.take(response.weight()));
-        if let Some(charge) = room.flatten() {
-            let job = Job::Save(Arc::clone(response), began, charge);
-            if self.jobs.try_send(job).is_ok() {
-                return;
+        if self.works() {
+            let size = response
+                .weight()
+                .div_ceil(1024)
+                .min(u64::from(WAITING_KIB_MAX / 4));
+            let size = u32::try_from(size).unwrap_or(WAITING_KIB_MAX / 4);
+            let room = Arc::clone(&self.waiting).acquire_many_owned(size);
+            if let Ok(Ok(permit)) = tokio::time::timeout(WAITS_FOR_ROOM, room).await {
+                let job = Job::Save(Arc::clone(response), began, permit);
+                if self.jobs.try_send(job).is_ok() {
+                    return;
+                }
             }
         }
         self.counts.bump(TierCount::SaveQueueFull);

@@ -9,21 +9,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
+use tokio::sync::OwnedSemaphorePermit;
+
 use super::counts::{TierCount, TierCounts};
 use super::{extension_of, label_of, unless_purged};
 use crate::index::cached::Epoch;
 use crate::index::response::Response;
 use crate::index::responses::Responses;
 use crate::policy::settings::Tier;
-use crate::store::budget::Charge;
 use crate::store::disk::{Disk, DiskError, Health, ObjectId, Selection};
-use crate::sys::clock;
+use crate::sys::{clock, cpu};
 use crate::units::MonoNanos;
 
 /// Most jobs that wait.
 pub(super) const JOBS_MAX: usize = 1 << 16;
-/// Most bytes of responses that wait to be written.
-pub(super) const WAITING_MAX: u64 = 64 << 20;
+/// How far the thread gives way to others on its core.
+const GIVES_WAY_BY: i32 = 10;
 /// How long the thread sleeps at most.
 const TICK: Duration = Duration::from_secs(1);
 /// How often a store that stands down is probed.
@@ -35,7 +36,7 @@ const SWEEP_BUDGET: usize = 512;
 #[derive(Debug)]
 pub(super) enum Job {
     /// A response with a whole body in memory, and its part of what may wait.
-    Save(Arc<Response>, Epoch, Charge),
+    Save(Arc<Response>, Epoch, OwnedSemaphorePermit),
     /// The facts and fields of a response whose body is there already.
     Update(Arc<Response>, Epoch),
     /// An object that was replaced by one that is not on disk.
@@ -56,6 +57,7 @@ pub(super) struct Porter {
 impl Porter {
     /// Works until it is told to stop.
     pub(super) fn work(self, jobs: &Receiver<Job>) {
+        cpu::give_way(GIVES_WAY_BY);
         let mut sweeps = true;
         let mut tended = clock::mono();
         loop {

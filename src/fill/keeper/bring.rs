@@ -130,7 +130,8 @@ impl Keeper {
             }
         }
         if is_stored && is_small {
-            self.to_disk(&whole, filling.began, filling.replaced.as_ref());
+            let replaced = filling.replaced.as_ref();
+            self.to_disk(&whole, filling.began, replaced).await;
         } else if is_stored && whole.object.on_disk().is_none() {
             self.forget_replaced(filling.replaced.as_ref(), &whole.object);
         }

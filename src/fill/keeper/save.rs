@@ -70,7 +70,7 @@ impl Keeper {
                 let part = (0, size, size);
                 self.save_large(saving, answer, part).await
             }
-            _ => self.save_small(saving, answer, size),
+            _ => self.save_small(saving, answer, size).await,
         }
     }
 
@@ -151,7 +151,7 @@ impl Keeper {
     }
 
     /// Stores a response whose body fits in memory, as far as its size is known.
-    fn save_small(
+    async fn save_small(
         self: &Rc<Self>,
         saving: Saving<'_>,
         answer: OriginResponse,
@@ -188,7 +188,7 @@ impl Keeper {
             Early::Complete => {
                 let (replaced, is_stored) = self.enter(&response, began, lead);
                 if is_stored {
-                    self.to_disk(&response, began, replaced.as_ref());
+                    self.to_disk(&response, began, replaced.as_ref()).await;
                 }
                 drop(place);
                 is_stored
@@ -259,14 +259,14 @@ impl Keeper {
     }
 
     /// Has a whole response in memory written to disk, where its rule wants it there.
-    pub(super) fn to_disk(
+    pub(super) async fn to_disk(
         &self,
         response: &Arc<Response>,
         began: Epoch,
         replaced: Option<&Arc<Response>>,
     ) {
         match self.disk_for(&response.rule) {
-            Some(disk) => disk.save(response, began, replaced),
+            Some(disk) => disk.save(response, began, replaced).await,
             None => self.forget_replaced(replaced, &response.object),
         }
     }
