@@ -317,7 +317,7 @@ impl std::fmt::Debug for Stored {
         let Between(low, high) = self.initial_age;
         write!(f, ", {low} to {high} s old at {}", self.received.0)?;
         write!(f, ", fresh for {} s", self.lifetime())?;
-        let mut marks = [
+        let marks = [
             (self.is_invalid, ", invalid"),
             (self.is_partial, ", partial"),
         ];
