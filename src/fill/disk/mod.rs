@@ -254,7 +254,9 @@ impl DiskTier {
         }
         let received = |record: &Record| {
             let remembered = record::decode(&record.label.meta);
-            remembered.map_or(UnixSeconds(0), |known| known.stored.response_time)
+            let second = remembered.map_or(UnixSeconds(0), |known| known.stored.response_time);
+            // Within a second the later has the larger number.
+            (second, record.id)
         };
         records.sort_by_cached_key(|record| Reverse(received(record)));
         for old in records.split_off(VARIANTS_MAX) {

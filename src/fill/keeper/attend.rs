@@ -390,8 +390,9 @@ impl Attendant {
 
     /// No more bytes come.
     fn fail(&self) {
-        self.pen.body.fail();
+        // First of all nobody finds it any more: who is reset comes back at once.
         self.leave_memory();
+        self.pen.body.fail();
         self.keeper.wake(self.pen.body.wakers());
         self.stirred.notify_one();
     }

@@ -81,8 +81,9 @@ impl Keeper {
         if ended {
             self.keep_whole(&mut writer, large, &filling).await;
         } else {
-            writer.fail();
+            // First of all nobody finds it any more: who is reset comes back at once.
             self.responses.remove(response);
+            writer.fail();
             self.wake(writer.wakers());
         }
     }
