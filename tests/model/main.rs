@@ -42,8 +42,8 @@ mod tests {
     use crate::harness::Driver;
     use crate::harness::waiting::number_from_environment;
 
-    /// How many steps a seed is run for: some ten seconds with what is waited for.
-    const STEPS: u64 = 700;
+    /// How many steps a seed is run for: some seconds with what is waited for.
+    const STEPS: u64 = 250;
 
     fn run(driver: Driver, lasting: Lasting, seed: u64) {
         if driver.is_permitted("the model") {

@@ -13,7 +13,7 @@ use crate::resource::{Exchange, Said, part_of};
 use crate::stored::{Between, StandsIn, Stored, Storing, Way, storing};
 
 /// Most earlier forms that a URL's world remembers. Those that came before have long been written over.
-const OLDER_MAX: usize = 12;
+const OLDER_MAX: usize = 6;
 
 /// Most worlds of a URL; more than that is a mistake of the reference.
 const WORLDS_MAX: usize = 4096;
@@ -76,7 +76,7 @@ impl Reference {
         let (mut next, mut mismatches) = (Vec::new(), Vec::new());
         for world in &worlds {
             match follow(world, seen) {
-                Ok(worlds) => worlds.into_iter().for_each(|world| add(&mut next, world)),
+                Ok(worlds) => worlds.into_iter().for_each(|world| merge(&mut next, world)),
                 Err(mismatch) => add(&mut mismatches, mismatch),
             }
         }
@@ -139,11 +139,9 @@ impl Reference {
         }
         for worlds in self.worlds.values_mut() {
             let mut next = Vec::new();
-            for world in worlds.iter() {
-                survivors(world, ending)
-                    .into_iter()
-                    .for_each(|world| add(&mut next, world));
-            }
+            worlds
+                .iter()
+                .for_each(|world| add(&mut next, survivors(world, ending)));
             *worlds = next;
         }
     }
@@ -153,9 +151,20 @@ impl World {
     /// Keeps an earlier form in mind.
     fn remember(&mut self, stored: Stored) {
         self.older.push(stored);
-        if self.older.len() > OLDER_MAX {
+        while self.older.len() > OLDER_MAX {
             self.older.remove(0);
         }
+    }
+}
+
+/// Adds a world; of those with the same stored responses, all earlier forms are kept in mind.
+fn merge(all: &mut Vec<World>, world: World) {
+    match all.iter_mut().find(|known| known.live == world.live) {
+        None => all.push(world),
+        Some(known) => world
+            .older
+            .into_iter()
+            .for_each(|stored| add(&mut known.older, stored)),
     }
 }
 
@@ -170,38 +179,24 @@ fn is_success(status: u16) -> bool {
 }
 
 /// Each stored response may be there again or not, in its last form or, after a crash, in an earlier one.
-fn survivors(world: &World, ending: Ending) -> Vec<World> {
-    let mut forms: Vec<(Vec<_>, Vec<Stored>)> = Vec::new();
-    let older = if ending == Ending::Crash {
-        &world.older[..]
-    } else {
-        &[]
+fn survivors(world: &World, ending: Ending) -> World {
+    let older = match ending {
+        Ending::Crash => &world.older[..],
+        Ending::Orderly | Ending::Forgets => &[],
     };
-    for stored in world.live.iter().chain(older) {
-        let found = forms
-            .iter_mut()
-            .find(|(known, _)| *known == stored.selecting);
-        match found {
-            Some((_, all)) => add(all, stored.clone()),
-            None => forms.push((stored.selecting.clone(), vec![stored.clone()])),
-        }
-    }
-    let mut worlds = vec![World::default()];
-    for (_, all) in forms {
-        let mut next = worlds.clone();
-        for stored in all {
-            for world in &worlds {
-                let mut world = world.clone();
-                let mut stored = stored.clone();
+    let mut next = World::default();
+    for stored in older.iter().chain(&world.live) {
+        add(
+            &mut next.live,
+            Stored {
+                may_be_gone: true,
                 // Not all of its bytes need have been written.
-                stored.is_partial = true;
-                world.live.push(stored);
-                next.push(world);
-            }
-        }
-        worlds = next;
+                is_partial: true,
+                ..stored.clone()
+            },
+        );
     }
-    worlds
+    next
 }
 
 /// The worlds that may follow from one, if the answer is right there.
@@ -220,6 +215,15 @@ fn follow(world: &World, seen: &Seen<'_>) -> Worlds {
     let (mut next, mut mismatches) = (Vec::new(), Vec::new());
     for place in chosen {
         let stored = &world.live[place];
+        if stored.may_be_gone {
+            for world in [without(world, place), confirmed_alone(world, place)] {
+                match follow(&world, seen) {
+                    Ok(worlds) => next.extend(worlds),
+                    Err(mismatch) => mismatches.push(mismatch),
+                }
+            }
+            continue;
+        }
         for way in stored.ways(seen.asking, stored.age(seen.time)) {
             let worlds = match way {
                 Way::Serve => follow_from_the_cache(world, seen, place, false),
@@ -240,6 +244,24 @@ fn follow(world: &World, seen: &Seen<'_>) -> Worlds {
     } else {
         Ok(next)
     }
+}
+
+/// It did not survive.
+fn without(world: &World, place: usize) -> World {
+    let mut next = world.clone();
+    next.live.remove(place);
+    next
+}
+
+/// It did, so that no other form of it did.
+fn confirmed_alone(world: &World, place: usize) -> World {
+    let mut next = world.clone();
+    let mut stored = next.live.remove(place);
+    stored.may_be_gone = false;
+    next.live
+        .retain(|other| other.selecting != stored.selecting);
+    next.live.push(stored);
+    next
 }
 
 /// The places of the responses that may be selected (s4.1): of those that match, one that varies, and the most recent.
@@ -535,11 +557,8 @@ fn after(world: &World, seen: &Seen<'_>, exchange: &Exchange, place: Option<usiz
     let is_refresh = place.is_some_and(|at| is_answered_by(&world.live[at], seen));
     new.is_partial |= !is_refresh && came < new.body.len();
     let mut without = world.clone();
-    let replaced = without
-        .live
-        .iter()
-        .position(|stored| stored.selecting == new.selecting);
-    if let Some(place) = replaced {
+    let is_replaced = |stored: &Stored| stored.selecting == new.selecting;
+    while let Some(place) = without.live.iter().position(is_replaced) {
         let replaced = without.live.remove(place);
         without.remember(replaced);
     }

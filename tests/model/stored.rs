@@ -26,6 +26,8 @@ pub(crate) struct Stored {
     pub(crate) is_invalid: bool,
     /// Not all of it may be there.
     pub(crate) is_partial: bool,
+    /// It may not have survived a restart.
+    pub(crate) may_be_gone: bool,
 }
 
 /// How a request goes on for which a response is stored.
@@ -123,6 +125,7 @@ impl Stored {
             initial_age: Between(0, 0),
             is_invalid: false,
             is_partial: said.status == 206,
+            may_be_gone: false,
         };
         stored.fields.retain(|(name, _)| name != "content-range");
         stored.set_age(exchange, time);
@@ -320,6 +323,7 @@ impl std::fmt::Debug for Stored {
         let marks = [
             (self.is_invalid, ", invalid"),
             (self.is_partial, ", partial"),
+            (self.may_be_gone, ", or gone"),
         ];
         let mut marks = marks.iter().filter(|(is_so, _)| *is_so);
         marks.try_for_each(|(_, mark)| f.write_str(mark))
