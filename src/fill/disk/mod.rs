@@ -206,6 +206,10 @@ impl DiskTier {
         if !self.works() {
             return Vec::new();
         }
+        if !self.disk.may_have(key) {
+            self.counts.bump(TierCount::LoadAbsent);
+            return Vec::new();
+        }
         // Never closed.
         let Ok(_turn) = self.loads.acquire().await else {
             return Vec::new();
@@ -389,16 +393,17 @@ impl DiskTier {
         }
     }
 
-    /// Has the facts and fields of a response brought up to date, where its body is on disk.
+    /// Has the facts and fields of a response brought up to date, where its body is on disk when its turn comes: it may wait
+    /// to be written still.
     pub(in crate::fill) fn update(&self, response: &Arc<Response>, began: Epoch) {
-        let Some(id) = response.object.on_disk() else {
+        if response.object.on_disk().is_none() && response.object.in_memory().is_none() {
             return;
-        };
+        }
         let job = Job::Update(Arc::clone(response), began);
         if let Err(TrySendError::Full(_)) = self.jobs.try_send(job) {
             // It stays as it was: stale sooner than it need be, which costs one more validation.
             self.counts.bump(TierCount::UpdateQueueFull);
-            tracing::debug!(id = id.0, "too much waits for the disk store");
+            tracing::debug!("too much waits for the disk store");
         }
     }
 
@@ -435,7 +440,7 @@ impl DiskTier {
             let mut count = 0;
             for key in &keys {
                 // Marking waits for the device; most of what clients change is not stored.
-                if tier.disk.has_key(key)? {
+                if tier.disk.may_have(key) && tier.disk.has_key(key)? {
                     count += tier.mark_stale(&Selection::Key(key), |_| {})?;
                 }
             }

@@ -29,6 +29,9 @@ const GIVES_WAY_BY: i32 = 10;
 const TICK: Duration = Duration::from_secs(1);
 /// How often a store that stands down is probed.
 const PROBE_EVERY: Duration = Duration::from_secs(30);
+/// Keys that are surveyed in one go, and behind each job.
+const SURVEY_BUDGET: usize = 1024;
+const SURVEY_BEHIND_A_JOB: usize = 16;
 /// File names that the sweep looks at in one go.
 const SWEEP_BUDGET: usize = 512;
 
@@ -58,10 +61,12 @@ impl Porter {
     /// Works until it is told to stop.
     pub(super) fn work(self, jobs: &Receiver<Job>) {
         cpu::give_way(GIVES_WAY_BY);
-        let mut sweeps = true;
+        let (mut sweeps, mut surveys) = (true, true);
         let mut tended = clock::mono();
         loop {
-            match jobs.recv_timeout(TICK) {
+            let tick = if surveys { Duration::ZERO } else { TICK };
+            let mut survey_budget = SURVEY_BEHIND_A_JOB;
+            match jobs.recv_timeout(tick) {
                 Ok(Job::Save(response, began, _waiting)) => self.save(&response, began),
                 Ok(Job::Update(response, began)) => self.update(&response, began),
                 Ok(Job::Remove(id)) => {
@@ -71,12 +76,14 @@ impl Porter {
                 }
                 Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {
-                    if sweeps {
+                    survey_budget = SURVEY_BUDGET;
+                    if sweeps && !surveys {
                         let swept = self.disk.sweep_some(SWEEP_BUDGET);
                         sweeps = !swept.is_ok_and(|report| report.is_done);
                     }
                 }
             }
+            surveys = self.disk.survey_some(survey_budget).unwrap_or(false);
             sweeps |= self.tend(&mut tended);
         }
     }

@@ -19,6 +19,7 @@ use super::latch::{Bell, Latch};
 use super::medium::Medium;
 use super::naming::{Extension, FileName, ObjectId};
 use super::pending::{Entry, Pending};
+use super::presence::Presence;
 use super::record::{FORMAT, Stored};
 use super::residents::Residents;
 use super::room::Room;
@@ -63,6 +64,8 @@ pub(super) struct Engine {
     pub(super) objects: AtomicU64,
     pub(super) room: Room,
     pub(super) pending: Latch<Pending>,
+    /// Which keys may be there.
+    pub(super) presence: Arc<Presence>,
     pub(super) files: OpenFiles,
     /// How many writers each object has.
     pub(super) writing: Latch<HashMap<u64, u32>>,
@@ -133,6 +136,7 @@ impl Engine {
             set_aside: None,
         };
         let first_id = facts.run << RUN_SHIFT;
+        let presence = Arc::<Presence>::default();
         let engine = Self {
             settings: settings.clone(),
             medium: Arc::clone(medium),
@@ -144,7 +148,8 @@ impl Engine {
             first_id,
             objects: AtomicU64::new(count),
             room: Room::new(settings.size, bytes),
-            pending: Latch::default(),
+            pending: Latch::new(Pending::new(Arc::clone(&presence))),
+            presence,
             files: OpenFiles::default(),
             writing: Latch::default(),
             moving: Latch::default(),

@@ -7,7 +7,7 @@
 //! - **no waiting at start**: opening reads a few pages, after a crash too.
 //! - **the cap holds**: bodies, metadata and what is being written are counted together; whoever writes makes room first.
 //! - **no memory for objects at rest**: order of eviction and use are tables. What is in memory is bounded: the database's pages
-//!   (32 MiB), what waits for a commit (16 MiB), uses (64 Ki numbers), and open data files.
+//!   (32 MiB), what waits for a commit (16 MiB), uses (64 Ki numbers), 4 to 8 bytes for each key, and open data files.
 //! - **it steps aside**: when the file system fails, the store stands down until a probe finds it well.
 //!
 //! | file | concept |
@@ -17,6 +17,7 @@
 //! | `checked_pages`, `tables` | the metadata: pages with checksums below redb, tables above it |
 //! | `pending`, `commit`, `eviction`, `room` | publication, group commit, who goes, the cap |
 //! | `writer`, `progress`, `body_file` | bodies being written, and open data files |
+//! | `presence` | which keys may be there, in memory |
 //! | `find`, `purge`, `materialise`, `sweep` | look-ups, removal in bulk, paths, files that belong to nobody |
 //! | `residents` | what memory holds of the objects |
 //! | `engine`, `health`, `counts`, `error` | the store while it works, and what it tells |
@@ -40,6 +41,7 @@ mod materialise;
 mod medium;
 mod naming;
 mod pending;
+mod presence;
 mod progress;
 mod purge;
 mod record;
@@ -74,6 +76,7 @@ use engine::{Engine, Lasting};
 use latch::Latch;
 use lock::FolderLock;
 use medium::{Folder, Medium};
+use presence::Survey;
 use sweep::Sweep;
 
 /// The smallest cap: the database alone takes a good part of it.
@@ -132,6 +135,7 @@ pub struct Disk {
     engine: Arc<Latch<Option<Arc<Engine>>>>,
     lock: Latch<Option<FolderLock>>,
     sweep: Latch<Sweep>,
+    survey: Latch<Survey>,
     committer: Option<JoinHandle<()>>,
 }
 
@@ -165,6 +169,7 @@ impl Disk {
             engine,
             lock: Latch::new(Some(lock)),
             sweep: Latch::default(),
+            survey: Latch::default(),
             committer: Some(thread.map_err(DiskError::Folder)?),
         };
         Ok((disk, report))
@@ -193,6 +198,24 @@ impl Disk {
     /// `StoodDown`.
     pub fn has_key(&self, key: &[u8]) -> Result<bool, DiskError> {
         self.working()?.has_key(key)
+    }
+
+    /// Whether anything may be stored under `key`: no is certain, by memory alone. While the store stands down, and until it
+    /// was surveyed, everything may.
+    #[must_use]
+    pub fn may_have(&self, key: &[u8]) -> bool {
+        self.working()
+            .map_or(true, |engine| engine.presence.may_have(key))
+    }
+
+    /// Goes on with the survey that [`may_have`](Self::may_have) needs, where one is due: looks at up to `budget` keys. To be
+    /// called again, from time to time. Returns whether more remain now.
+    ///
+    /// # Errors
+    /// `StoodDown`.
+    pub fn survey_some(&self, budget: usize) -> Result<bool, DiskError> {
+        let engine = self.working()?;
+        engine.survey_some(&mut self.survey.lock(), budget)
     }
 
     /// Whether block `number` of an object is there and its bytes have their checksum: to be asked before a block's first use in
@@ -381,6 +404,7 @@ impl Disk {
             match self.begin_anew(old, why, &mut lock) {
                 Ok(anew) => {
                     *self.sweep.lock() = Sweep::default();
+                    *self.survey.lock() = Survey::default();
                     *self.engine.lock() = Some(Arc::new(anew));
                     self.lasting.board.stand_up();
                 }

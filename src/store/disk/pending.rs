@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::body_file::BodyFile;
 use super::naming::ObjectId;
+use super::presence::Presence;
 use super::record::{Stored, StoredBody};
 
 /// Most uses that are remembered between two commits; further ones are counted as lost.
@@ -53,6 +54,8 @@ pub(super) struct Taken {
 /// See the module's header.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
+    /// Told of each key before it can be found.
+    presence: Arc<Presence>,
     slots: BTreeMap<u64, Slot>,
     by_key: HashMap<Box<[u8]>, Vec<u64>>,
     /// Objects that must not be found any more.
@@ -73,9 +76,18 @@ fn weight(entry: &Entry) -> usize {
 }
 
 impl Pending {
+    /// Nothing yet; `presence` is told of each key.
+    pub(super) fn new(presence: Arc<Presence>) -> Self {
+        Self {
+            presence,
+            ..Self::default()
+        }
+    }
+
     /// Adds a record, or replaces the one of the same object. `delta` is what the cap was charged.
     pub(super) fn put(&mut self, entry: Arc<Entry>, delta: i64, is_new: bool) {
         let id = entry.stored.id.0;
+        self.presence.enter(&entry.stored.label.key);
         self.bytes += weight(&entry);
         if let Some(slot) = self.slots.get_mut(&id) {
             self.bytes -= weight(&slot.entry);
@@ -115,6 +127,11 @@ impl Pending {
             .filter(|slot| !self.drops.contains(&slot.entry.stored.id.0))
             .map(|slot| Arc::clone(&slot.entry))
             .collect()
+    }
+
+    /// The keys of all records that wait.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &[u8]> {
+        self.by_key.keys().map(|key| &**key)
     }
 
     /// Whether another object that waits replaces this one.
