@@ -13,6 +13,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+use super::delivery::{Delivery, Round};
 use super::files::{Files, Resolved};
 use super::keeper::{Keeper, KeeperSettings};
 use super::origin::OriginCounts;
@@ -52,9 +53,6 @@ const ROOM_WAITS_MAX: usize = ORDERS_MAX / 4;
 /// own (100 ms).
 const ROOM_WAIT: Duration = Duration::from_millis(150);
 
-/// Takes an answer to its worker; called on the fill threads.
-pub type Deliver = Arc<dyn Fn(WorkerId, Filled) + Send + Sync>;
-
 /// What the desk starts with.
 pub struct DeskSettings {
     /// The sites.
@@ -66,7 +64,7 @@ pub struct DeskSettings {
     /// What files below roots may take; their descriptors are not those of pins.
     pub budgets: Budgets,
     /// Takes answers to workers.
-    pub deliver: Deliver,
+    pub delivery: Arc<dyn Delivery>,
     /// Called when somebody waits to write to a file: workers must let go of revoked entries.
     pub wake: Wake,
     /// What the origins' clients count in, all together.
@@ -101,15 +99,8 @@ impl Desk {
         let (orders, queue) = mpsc::channel(QUEUE_MAX);
         let (stop, stopped) = oneshot::channel();
         let (ready_sender, ready) = std::sync::mpsc::sync_channel(1);
-        let counter = Counter {
-            files: Arc::clone(&files),
-            deliver: settings.deliver,
-            resolves: Arc::new(Semaphore::new(RESOLVES_MAX)),
-            warms: Arc::new(Semaphore::new(WARMS_MAX)),
-            room_waits: Arc::new(Semaphore::new(ROOM_WAITS_MAX)),
-        };
-        let keeper = settings.keeper;
-        let deliver = Arc::clone(&counter.deliver);
+        let counted_files = Arc::clone(&files);
+        let (keeper, delivery) = (settings.keeper, settings.delivery);
         let origin_sites = Arc::clone(&sites);
         let origin_counts = settings.origin_counts;
         let thread = std::thread::Builder::new()
@@ -119,10 +110,17 @@ impl Desk {
                 match Reader::start() {
                     Ok((runtime, reader)) => {
                         ready_sender.send(Ok(())).ok();
+                        let round = Round::new(delivery);
                         let kitchen = Kitchen {
-                            counter,
+                            counter: Counter {
+                                files: counted_files,
+                                round: Rc::clone(&round),
+                                resolves: Arc::new(Semaphore::new(RESOLVES_MAX)),
+                                warms: Arc::new(Semaphore::new(WARMS_MAX)),
+                                room_waits: Arc::new(Semaphore::new(ROOM_WAITS_MAX)),
+                            },
                             reader,
-                            keeper: Keeper::new(keeper, deliver),
+                            keeper: Keeper::new(keeper, round),
                             origins: Origins::new(origin_sites, origin_counts),
                             fetches: Arc::new(Semaphore::new(FETCHES_MAX)),
                         };
@@ -188,7 +186,7 @@ fn drop_revoked_for(files: &Arc<ArcSwap<Files>>, loader: &Loader, wake: Wake) {
 #[derive(Clone)]
 struct Counter {
     files: Arc<ArcSwap<Files>>,
-    deliver: Deliver,
+    round: Rc<Round>,
     resolves: Arc<Semaphore>,
     warms: Arc<Semaphore>,
     room_waits: Arc<Semaphore>,
@@ -207,14 +205,14 @@ impl Kitchen {
     /// Has a request answered by the keeper. It takes no place of the other orders: origins are slower than disks.
     fn fetch(&self, (worker, ticket): (WorkerId, Ticket), mut fetch: Box<Fetch>) {
         fetch.asker = (!fetch.is_refresh).then_some(Waiter { worker, ticket });
-        let deliver = Arc::clone(&self.counter.deliver);
+        let round = Rc::clone(&self.counter.round);
         let answer = move |outcome| {
             let filled = Filled {
                 ticket,
                 outcome,
                 checked_at: clock::mono(),
             };
-            deliver(worker, filled);
+            round.deliver(worker, filled);
         };
         let Ok(place) = Arc::clone(&self.fetches).try_acquire_owned() else {
             answer(self.keeper.refuse());
@@ -223,7 +221,8 @@ impl Kitchen {
         let origin = self.origins.of(fetch.site);
         let keeper = Rc::clone(&self.keeper);
         drop(tokio::task::spawn_local(async move {
-            answer(keeper.answer(fetch, origin).await);
+            // What it keeps over its waits is large; a task is moved several times before it starts.
+            answer(Box::pin(keeper.answer(fetch, origin)).await);
             drop(place);
         }));
     }
@@ -242,6 +241,9 @@ async fn serve(
     kitchen: Kitchen,
 ) {
     let room = Arc::new(Semaphore::new(ORDERS_MAX));
+    drop(tokio::task::spawn_local(
+        Rc::clone(&kitchen.counter.round).run(),
+    ));
     loop {
         let next = async {
             // Neither the queue nor the semaphore is ever closed while the desk lives.
@@ -301,7 +303,7 @@ impl Counter {
             outcome,
             checked_at,
         };
-        (self.deliver)(worker, filled);
+        self.round.deliver(worker, filled);
     }
 
     /// Finds the file. Where there is no room for it, tries once more when the workers have let go of what they remember;

@@ -1,7 +1,7 @@
 //! The desk with its own thread, asked as a worker asks it.
 
 use std::fs;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use super::*;
 use crate::cache::order::Ticket;
@@ -23,6 +23,16 @@ fn budgets() -> Budgets {
         memory: Budget::new(1 << 20),
         descriptors: Budget::new(100),
     }
+}
+
+struct Letters(SyncSender<(WorkerId, Filled)>);
+
+impl Delivery for Letters {
+    fn put(&self, worker: WorkerId, filled: Filled) {
+        self.0.send((worker, filled)).unwrap();
+    }
+
+    fn ring(&self, _worker: WorkerId) {}
 }
 
 impl Bench {
@@ -66,7 +76,7 @@ impl Bench {
                 descriptors: Budget::new(descriptors),
                 ..budgets()
             },
-            deliver: Arc::new(move |worker, filled| sender.send((worker, filled)).unwrap()),
+            delivery: Arc::new(Letters(sender)),
             wake: Arc::new(|| {}),
             origin_counts: Arc::default(),
         })

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use super::settings::Limits;
 use crate::cache::order::Filled;
@@ -42,6 +42,19 @@ impl Postbox {
         let delivered = self.queue.send(mail).is_ok();
         self.wake.wake();
         delivered
+    }
+
+    /// Puts `mail` where the worker finds it when it is woken next, which is the caller's to do soon. Where there is no place,
+    /// wakes it and waits for one, as [`deliver`](Self::deliver) does; false when the worker is gone.
+    pub fn put(&self, mail: Mail) -> bool {
+        match self.queue.try_send(mail) {
+            Ok(()) => true,
+            Err(TrySendError::Full(mail)) => {
+                self.wake.wake();
+                self.queue.send(mail).is_ok()
+            }
+            Err(TrySendError::Disconnected(_)) => false,
+        }
     }
 
     /// Tells the worker that somebody waits to write to a file that it may hold.

@@ -17,8 +17,10 @@ use crate::admin::api::{self, AdminServer};
 use crate::admin::error::AdminError;
 use crate::admin::observed::{DriverReport, Observed, Readiness};
 use crate::admin::operator::{CacheOperator, Stores};
+use crate::cache::order::Filled;
 use crate::config::Settings;
-use crate::fill::desk::{Deliver, Desk, DeskSettings};
+use crate::fill::delivery::Delivery;
+use crate::fill::desk::{Desk, DeskSettings};
 use crate::fill::disk::{DiskThread, DiskTier};
 use crate::fill::keeper::{KeeperCounts, KeeperSettings};
 use crate::fill::origin::OriginCounts;
@@ -326,7 +328,7 @@ fn start_desk(
             memory: Budget::new(0),
             descriptors: Budget::new(shares.roots_max),
         },
-        deliver: replier(postboxes),
+        delivery: Arc::new(Postman(postboxes.to_vec())),
         wake: revoker(postboxes),
         origin_counts: Arc::clone(origins),
     })
@@ -462,13 +464,28 @@ fn revoker(postboxes: &[Postbox]) -> Arc<dyn Fn() + Send + Sync> {
     Arc::new(move || postboxes.iter().for_each(Postbox::revoke))
 }
 
-fn replier(postboxes: &[Postbox]) -> Deliver {
-    let postboxes = postboxes.to_vec();
-    Arc::new(move |worker: WorkerId, filled| {
-        if let Some(postbox) = postboxes.get(usize::from(worker.0)) {
-            postbox.deliver(Mail::Filled(filled));
+/// Takes the fill thread's answers to the workers.
+struct Postman(Vec<Postbox>);
+
+impl Postman {
+    fn postbox(&self, worker: WorkerId) -> Option<&Postbox> {
+        self.0.get(usize::from(worker.0))
+    }
+}
+
+impl Delivery for Postman {
+    fn put(&self, worker: WorkerId, filled: Filled) {
+        if let Some(postbox) = self.postbox(worker) {
+            // A worker that has gone has nobody left to answer.
+            postbox.put(Mail::Filled(filled));
         }
-    })
+    }
+
+    fn ring(&self, worker: WorkerId) {
+        if let Some(postbox) = self.postbox(worker) {
+            postbox.wake();
+        }
+    }
 }
 
 /// What the admin API asks for the state of the pins.

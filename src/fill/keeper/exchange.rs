@@ -25,7 +25,7 @@ use crate::policy::request::Asked;
 use crate::policy::reuse::{self, Failure};
 use crate::policy::rule::Rule;
 use crate::policy::storability::{self, Received, Storability};
-use crate::policy::stored_fields::is_left_out;
+use crate::policy::stored_fields::LeftOut;
 use crate::policy::validation::{self, Candidate, Conditions, Validated};
 use crate::policy::vary::Names;
 use crate::policy::{groups, vary};
@@ -534,9 +534,8 @@ pub(super) fn freshen(
 ) -> Response {
     let overrides = &old.rule.overrides;
     let directives = ResponseDirectives::of(update);
-    let fields = validation::freshened(&old.fields, update, overrides, |name| {
-        is_left_out(name, update, &directives, overrides)
-    });
+    let left_out = LeftOut::of(update, &directives, overrides);
+    let fields = validation::freshened(&old.fields, update, overrides, |name| left_out.has(name));
     let received = Received {
         status: old.stored.status,
         fields: &fields,

@@ -27,7 +27,7 @@ impl Keeper {
     pub(super) fn informational(&self, fetch: &Fetch) -> Informational {
         let asker = fetch.asker.filter(|_| fetch.version == Version::Http11);
         let counts = Arc::clone(&self.counts);
-        let deliver = Arc::clone(&self.deliver);
+        let delivery = self.round.delivery();
         let passed = AtomicUsize::new(0);
         Informational::new(move |status, fields| {
             let Some(asker) = asker.filter(|_| status != 100) else {
@@ -48,7 +48,9 @@ impl Keeper {
                 outcome: Outcome::Informational(head.into()),
                 checked_at: clock::mono(),
             };
-            deliver(asker.worker, filled);
+            // Not with the round: what the origin's client calls may be called on any thread.
+            delivery.put(asker.worker, filled);
+            delivery.ring(asker.worker);
         })
     }
 }

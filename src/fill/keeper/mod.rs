@@ -34,7 +34,7 @@ use self::counts::Gauged;
 pub use self::counts::{KEEPER_FAMILIES, KeeperCount, KeeperCounts};
 use self::flights::{Boarding, Flights, Landing, Lead};
 use self::shelf::Shelf;
-use super::desk::Deliver;
+use super::delivery::Round;
 use super::disk::DiskTier;
 use super::origin::Origin;
 use super::settings::FillSettings;
@@ -93,7 +93,7 @@ pub(super) struct Keeper {
     block: u64,
     shelf: Shelf,
     pseudonym: Box<str>,
-    deliver: Deliver,
+    round: Rc<Round>,
     flights: Rc<Flights>,
     fills: Arc<Semaphore>,
     memory: Arc<Budget>,
@@ -102,7 +102,7 @@ pub(super) struct Keeper {
 
 impl Keeper {
     /// A keeper.
-    pub(super) fn new(settings: KeeperSettings, deliver: Deliver) -> Rc<Self> {
+    pub(super) fn new(settings: KeeperSettings, round: Rc<Round>) -> Rc<Self> {
         let shelf = Shelf::new(settings.descriptors, Arc::clone(&settings.responses));
         Rc::new(Self {
             shelf,
@@ -118,7 +118,7 @@ impl Keeper {
             object_max: settings.object_max,
             pseudonym: settings.pseudonym,
             counts: settings.counts,
-            deliver,
+            round,
         })
     }
 
@@ -378,7 +378,7 @@ impl Keeper {
                 outcome: Outcome::Grown,
                 checked_at: clock::mono(),
             };
-            (self.deliver)(waiter.worker, filled);
+            self.round.deliver(waiter.worker, filled);
         }
     }
 }
