@@ -41,6 +41,12 @@ impl Fields {
         Self(Vec::new())
     }
 
+    /// No lines, and room for `bytes` of them.
+    #[must_use]
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self(Vec::with_capacity(bytes))
+    }
+
     /// Appends a line. False, and nothing appended, where the name is no token or the value has an octet that no field
     /// value may have (RFC 9110 s5.5).
     pub fn push(&mut self, name: &[u8], value: &[u8]) -> bool {

@@ -43,6 +43,32 @@ pub fn is_named_by_connection(fields: &impl FieldLines, name: &[u8]) -> bool {
     named_by_connection(fields).any(|named| named.eq_ignore_ascii_case(name))
 }
 
+/// What Connection names, in alphabetical order: a head may have thousands of options and hundreds of lines to compare with
+/// them.
+#[derive(Debug)]
+pub struct ConnectionOptions<'f>(Vec<&'f [u8]>);
+
+impl<'f> ConnectionOptions<'f> {
+    /// Those of `fields`.
+    pub fn of(fields: &'f impl FieldLines) -> Self {
+        let mut options: Vec<&[u8]> = named_by_connection(fields).collect();
+        options.sort_unstable_by(|left, right| lower(left).cmp(lower(right)));
+        Self(options)
+    }
+
+    /// Whether an option is the name of the field called `name`, in any case.
+    #[must_use]
+    pub fn name(&self, name: &[u8]) -> bool {
+        self.0
+            .binary_search_by(|option| lower(option).cmp(lower(name)))
+            .is_ok()
+    }
+}
+
+fn lower(bytes: &[u8]) -> impl Iterator<Item = u8> {
+    bytes.iter().map(u8::to_ascii_lowercase)
+}
+
 fn is_one_of(name: &[u8], names: &[&str]) -> bool {
     names
         .iter()

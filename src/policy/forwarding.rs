@@ -16,7 +16,7 @@ use super::validation::is_condition_or_range;
 use crate::http::date;
 use crate::http::fields::{FieldLines, Fields};
 use crate::http::head::{Method, Version};
-use crate::http::hop_by_hop::{is_hop_by_hop, is_proxy_authentication, named_by_connection};
+use crate::http::hop_by_hop::{ConnectionOptions, is_hop_by_hop, is_proxy_authentication};
 use crate::http::list;
 use crate::units::UnixSeconds;
 
@@ -26,6 +26,9 @@ pub const LOOP_STATUS: u16 = 508;
 
 /// The highest Max-Forwards that goes on (RFC 9110 s7.6.2).
 pub const MAX_FORWARDS_MAX: u64 = 255;
+
+/// Room that is made for the fields of a message at once, in bytes: most have fewer.
+const HEAD_BYTES: usize = 768;
 
 /// How a request goes on.
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +61,7 @@ pub struct Forwarding<'a> {
 #[must_use]
 pub fn request_fields(client: &impl FieldLines, forwarding: &Forwarding<'_>) -> Fields {
     let options = ConnectionOptions::of(client);
-    let mut fields = Fields::new();
+    let mut fields = Fields::with_capacity(HEAD_BYTES);
     fields.push(b"Host", forwarding.host);
     for (name, value) in client.lines() {
         if goes_to_origin(name, forwarding) && !options.name(name) {
@@ -174,28 +177,6 @@ fn list_of<'f>(fields: &'f impl FieldLines, name: &'f str) -> impl Iterator<Item
     fields.values(name).flat_map(list::elements)
 }
 
-/// What Connection names, in order: a head may have thousands of options and hundreds of lines to compare with them.
-struct ConnectionOptions<'f>(Vec<&'f [u8]>);
-
-impl<'f> ConnectionOptions<'f> {
-    fn of(fields: &'f impl FieldLines) -> Self {
-        let mut options: Vec<&[u8]> = named_by_connection(fields).collect();
-        options.sort_unstable_by(|left, right| lower(left).cmp(lower(right)));
-        Self(options)
-    }
-
-    /// Whether an option is the name of the field called `name`, in any case.
-    fn name(&self, name: &[u8]) -> bool {
-        self.0
-            .binary_search_by(|option| lower(option).cmp(lower(name)))
-            .is_ok()
-    }
-}
-
-fn lower(bytes: &[u8]) -> impl Iterator<Item = u8> {
-    bytes.iter().map(u8::to_ascii_lowercase)
-}
-
 /// Whether the field called `name` never goes beyond one connection. Those of proxy authentication are among them: they
 /// are for the proxy that asked for it, which is not the origin (RFC 9110 s11.7).
 fn is_of_one_connection(name: &[u8]) -> bool {
@@ -259,7 +240,7 @@ pub fn response_fields(
         .value("date")
         .is_some_and(|value| date::parse(value).is_some());
     let options = ConnectionOptions::of(origin);
-    let mut fields = Fields::new();
+    let mut fields = Fields::with_capacity(HEAD_BYTES);
     for (name, value) in origin.lines() {
         let is_replaced = !has_date && name.eq_ignore_ascii_case(b"date");
         let is_announcement = name.eq_ignore_ascii_case(b"trailer");

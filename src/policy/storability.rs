@@ -10,7 +10,7 @@ use super::request::Asked;
 use super::settings::{Overrides, SetCookie};
 use super::status;
 use super::stored::Stored;
-use super::stored_fields::is_left_out;
+use super::stored_fields::LeftOut;
 use crate::http::cache_control::ResponseDirectives;
 use crate::http::content_range::ContentRange;
 use crate::http::fields::{FieldLines, Fields};
@@ -161,7 +161,8 @@ pub fn facts(
     let (lifetime, lifetime_from) =
         freshness::lifetime(status, fields, directives, rule, response_time);
     // A validator that may not be stored is none.
-    let is_kept = |name: &str| !is_left_out(name.as_bytes(), fields, directives, rule);
+    let left_out = LeftOut::of(fields, directives, rule);
+    let is_kept = |name: &str| !left_out.has(name.as_bytes());
     let or_rule = |stated: Option<u64>, ruled: Option<std::time::Duration>| {
         stated
             .or(ruled.map(|ruled| ruled.as_secs()))
@@ -263,7 +264,7 @@ fn varies_by_everything(fields: &Fields) -> bool {
 fn sets_cookie(fields: &Fields, directives: &ResponseDirectives, rule: &Overrides) -> bool {
     rule.set_cookie == SetCookie::Refuse
         && fields.value("set-cookie").is_some()
-        && !is_left_out(b"set-cookie", fields, directives, rule)
+        && !LeftOut::of(fields, directives, rule).has(b"set-cookie")
 }
 
 /// Whether there is one Content-Range, and it tells one part in bytes of a whole of known size.

@@ -8,7 +8,7 @@ use super::storability::Received;
 use crate::http::cache_control::ResponseDirectives;
 use crate::http::date;
 use crate::http::fields::{FieldLines, Fields};
-use crate::http::hop_by_hop::{is_hop_by_hop, is_named_by_connection, is_proxy_authentication};
+use crate::http::hop_by_hop::{ConnectionOptions, is_hop_by_hop, is_proxy_authentication};
 use crate::http::list;
 
 /// The fields to store. `directives` are those of `received`.
@@ -27,10 +27,11 @@ pub fn stored_fields(
     let has_date = fields
         .values("date")
         .any(|value| date::parse_in_any_case(value).is_some());
+    let left_out = LeftOut::of(fields, directives, rule);
     let mut kept = fields.filtered(|name, _| {
         let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
         let is_of_part = is_part && (is("content-range") || is("content-length"));
-        !(is_left_out(name, fields, directives, rule)
+        !(left_out.has(name)
             || is("age")
             || is("trailer")
             || (is("date") && !has_date)
@@ -42,23 +43,40 @@ pub fn stored_fields(
     kept
 }
 
-/// Whether the field called `name`, in any case, is not stored: by protocol, by the response's own wish, or by the rule.
-#[must_use]
-pub fn is_left_out(
-    name: &[u8],
-    fields: &impl FieldLines,
-    directives: &ResponseDirectives,
-    rule: &Overrides,
-) -> bool {
-    // s3.1.
-    is_hop_by_hop(name)
-        || is_proxy_authentication(name)
-        || is_named_by_connection(fields, name)
-        // s5.2.2.7 forbids to store them; s5.2.2.4 to send them again, which is as well done here.
-        || directives.private.names(name)
-        || directives.no_cache.names(name)
-        || (rule.set_cookie == SetCookie::Strip && name.eq_ignore_ascii_case(b"set-cookie"))
-        || is_ignored(name, fields, rule)
+/// Which fields of one response are not stored: by protocol, by the response's own wish, or by the rule.
+#[derive(Debug)]
+pub struct LeftOut<'r> {
+    fields: &'r Fields,
+    options: ConnectionOptions<'r>,
+    directives: &'r ResponseDirectives,
+    rule: &'r Overrides,
+}
+
+impl<'r> LeftOut<'r> {
+    /// Those of `fields`, whose directives are `directives`.
+    #[must_use]
+    pub fn of(fields: &'r Fields, directives: &'r ResponseDirectives, rule: &'r Overrides) -> Self {
+        Self {
+            fields,
+            options: ConnectionOptions::of(fields),
+            directives,
+            rule,
+        }
+    }
+
+    /// Whether the field called `name`, in any case, is one of them.
+    #[must_use]
+    pub fn has(&self, name: &[u8]) -> bool {
+        // s3.1.
+        is_hop_by_hop(name)
+            || is_proxy_authentication(name)
+            || self.options.name(name)
+            // s5.2.2.7 forbids to store them; s5.2.2.4 to send them again, which is as well done here.
+            || self.directives.private.names(name)
+            || self.directives.no_cache.names(name)
+            || (self.rule.set_cookie == SetCookie::Strip && name.eq_ignore_ascii_case(b"set-cookie"))
+            || is_ignored(name, self.fields, self.rule)
+    }
 }
 
 /// Whether the rule leaves the field out. Vary and what it names decide which requests the response answers: they stay.

@@ -9,7 +9,7 @@ use super::stored::Stored;
 use crate::http::date;
 use crate::http::etag::EntityTag;
 use crate::http::fields::{FieldLines, Fields};
-use crate::http::hop_by_hop::{is_hop_by_hop, is_named_by_connection, is_proxy_authentication};
+use crate::http::hop_by_hop::{ConnectionOptions, is_hop_by_hop, is_proxy_authentication};
 use crate::http::range::ByteRange;
 use crate::units::UnixSeconds;
 
@@ -198,7 +198,7 @@ const NEVER_UPDATED: [&str; 3] = ["content-length", "content-encoding", "content
 ///
 /// - those of one connection and of proxy authentication (s3.1), and those that describe the stored bytes;
 /// - Set-Cookie, unless the rule stores it: a 304's cookie is one client's, like any other;
-/// - those that `is_left_out` names: what may not be stored of a response, by its directives or by the rule.
+/// - those that `is_left_out` tells of: what may not be stored of a response, by its directives or by the rule.
 ///
 /// Age goes, the stored one and the update's: the age is counted anew from the update, and each answer has its own (s5.1). The
 /// update must have a Date, as `forwarding::response_fields` gives it one.
@@ -209,12 +209,13 @@ pub fn freshened(
     rule: &Overrides,
     mut is_left_out: impl FnMut(&[u8]) -> bool,
 ) -> Fields {
+    let options = ConnectionOptions::of(update);
     let added = update.filtered(|name, _| {
         let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
         let is_refused_cookie = is("set-cookie") && rule.set_cookie != SetCookie::Store;
         !(is_hop_by_hop(name)
             || is_proxy_authentication(name)
-            || is_named_by_connection(update, name)
+            || options.name(name)
             || NEVER_UPDATED.iter().any(|known| is(known))
             || is_refused_cookie
             || is("age")

@@ -3,7 +3,7 @@
 //! Pure, apart from the library that reads the head; `tests/fuzz` has any bytes go through both.
 
 use hyper::client::conn::http1::Builder;
-use hyper::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use hyper::{HeaderMap, Response, StatusCode, Version};
 
 use super::fault::{HeadFault, OriginFault};
@@ -116,7 +116,8 @@ pub(super) fn persists(version: Version, headers: &HeaderMap) -> bool {
 /// # Errors
 /// `BadHead` for a value that may not stand in a message, which the library may let pass.
 pub(super) fn fields_of(headers: &HeaderMap) -> Result<Fields, OriginFault> {
-    let mut fields = Fields::new();
+    let size = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + 4;
+    let mut fields = Fields::with_capacity(headers.iter().map(size).sum());
     for (name, value) in headers {
         if !fields.push(name.as_str().as_bytes(), value.as_bytes()) {
             return Err(OriginFault::BadHead(HeadFault::FieldValue));
