@@ -161,3 +161,22 @@ before_an_origin!(
         assert_eq!(origin.asked().len(), 2);
     }
 );
+
+before_an_origin!(
+    rfc9111_s5_2_1_5_the_304_to_a_request_that_says_no_store_updates_nothing,
+    Site::plain(),
+    |origin, server| {
+        let first = reply(200).max_age(0).field("ETag", "\"1\"").body("hello");
+        let fresh = || reply(304).max_age(600).field("ETag", "\"1\"").end();
+        origin.queue("/a", [first, fresh(), fresh()]);
+        fetch_get(server, "/a").expect(200);
+        let answer = fetch(server, &asks("/a", "no-store"));
+        answer.expect(200).expect_body(b"hello");
+        assert!(!outcome(&answer).contains(&"stored".to_owned()), "{answer}");
+        // Still stale: what the 304 said was for that request alone.
+        let again = fetch_get(server, "/a");
+        again.expect(200).expect_body(b"hello");
+        expect_outcome(&again, &["fwd-status=304", "stored"]);
+        expect_hit(&fetch_get(server, "/a"));
+    }
+);

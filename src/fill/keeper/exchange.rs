@@ -390,6 +390,8 @@ impl Keeper {
         let response_time = now();
         let overrides = &fetch.rule.overrides;
         let update = self.own(&answer.fields, &answer, response_time, overrides);
+        // s5.2.1.5: nothing of the answer may be stored.
+        let forgets = asked.directives.no_store && !overrides.ignore_client_cache_control;
         let chosen = validation::select_for_304(
             &candidates(&known.variants),
             &known.conditions.nominated,
@@ -404,14 +406,14 @@ impl Keeper {
             };
             let new = freshen(old, &update, &asked, (request_time, response_time));
             let new = Arc::new(relabelled(new, old, fetch, &answer.fields));
-            let replaced = self.responses.replace(old, &new);
-            if let Some(disk) = self.disk_for(&new.rule) {
+            let is_stored = !forgets && self.responses.replace(old, &new).is_stored();
+            if let Some(disk) = self.disk_for(&new.rule).filter(|_| !forgets) {
                 disk.update(&new, exchange_began);
             }
             let answers = vary::matches(&new.variant, &fetch.fields);
             if answers && (fresh.is_none() || known.selected == Some(place)) {
                 fresh = Some(new);
-                is_there = replaced.is_stored();
+                is_there = is_stored;
             }
         }
         let Some(response) = fresh else {
