@@ -25,6 +25,8 @@ use crate::units::MonoNanos;
 pub(super) const JOBS_MAX: usize = 1 << 16;
 /// How far the thread gives way to others on its core.
 const GIVES_WAY_BY: i32 = 10;
+/// How long jobs gather behind the first, so that not each of them wakes the thread.
+const GATHER: Duration = Duration::from_millis(4);
 /// How long the thread sleeps at most.
 const TICK: Duration = Duration::from_secs(1);
 /// How often a store that stands down is probed.
@@ -66,7 +68,7 @@ impl Porter {
         loop {
             let tick = if surveys { Duration::ZERO } else { TICK };
             let mut survey_budget = SURVEY_BEHIND_A_JOB;
-            match jobs.recv_timeout(tick) {
+            match next(jobs, tick) {
                 Ok(Job::Save(response, began, _waiting)) => self.save(&response, began),
                 Ok(Job::Update(response, began)) => self.update(&response, began),
                 Ok(Job::Remove(id)) => {
@@ -157,4 +159,16 @@ impl Porter {
         };
         self.counts.bump(count);
     }
+}
+
+/// The next job. One that had to be waited for is given a moment later.
+fn next(jobs: &Receiver<Job>, tick: Duration) -> Result<Job, RecvTimeoutError> {
+    if let Ok(job) = jobs.try_recv() {
+        return Ok(job);
+    }
+    let job = jobs.recv_timeout(tick)?;
+    if !matches!(job, Job::Stop) {
+        clock::pause(GATHER);
+    }
+    Ok(job)
 }
