@@ -26,6 +26,8 @@ mod descriptors;
 #[cfg(test)]
 mod figures;
 #[cfg(test)]
+mod full_device;
+#[cfg(test)]
 mod killed;
 #[cfg(test)]
 mod load;
