@@ -95,6 +95,7 @@ struct RunningServer {
 /// Runs the command line and returns the exit code.
 #[must_use]
 pub fn main() -> std::process::ExitCode {
+    abort_on_panic();
     match CommandLine::try_parse() {
         Ok(line) => run(line).into(),
         Err(shown) => {
@@ -108,6 +109,16 @@ pub fn main() -> std::process::ExitCode {
             code.into()
         }
     }
+}
+
+/// Has a panic on any thread end the process, in builds that unwind too: half a server is worse than none, and who
+/// supervises it starts it anew.
+fn abort_on_panic() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panicked| {
+        tell(panicked);
+        std::process::abort();
+    }));
 }
 
 fn run(line: CommandLine) -> ExitCode {
