@@ -193,8 +193,8 @@ impl FrontDesk {
             tickets,
             ..
         } = self;
-        let rules = sites.facts(site).and_then(|facts| facts.rules.as_ref());
-        let Some(rules) = rules else {
+        let facts = sites.facts(site);
+        let Some(rules) = facts.and_then(|facts| facts.rules.as_ref()) else {
             return unserved(head.method);
         };
         if matches!(head.method, Method::Trace | Method::Connect) {
@@ -208,6 +208,7 @@ impl FrontDesk {
             target,
             site,
             rule: rules.of(target.path),
+            scope: facts.and_then(|facts| facts.scope.as_deref()),
             now,
         };
         stored::answer(&wanted, responses, key, || next(tickets))

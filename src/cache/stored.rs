@@ -30,6 +30,8 @@ pub(super) struct Wanted<'r, 'b> {
     pub(super) target: &'r Target<'r>,
     pub(super) site: SiteId,
     pub(super) rule: &'r Arc<CacheRule>,
+    /// The scope of its key, see `policy::key`.
+    pub(super) scope: Option<&'r [u8]>,
     pub(super) now: Moment,
 }
 
@@ -102,7 +104,7 @@ pub(super) fn answer(
 
 fn append_key(wanted: &Wanted<'_, '_>, key: &mut Vec<u8>) {
     let parts = KeyParts {
-        scope: None,
+        scope: wanted.scope,
         scheme: Scheme::Http,
         authority: authority(wanted),
         path: wanted.target.path,

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::cache_contradiction::CacheContradiction;
+use super::profile_contradiction::ProfileContradiction;
 use super::rule_contradiction::RuleContradiction;
 
 /// Two parts of a config that can't both hold. `line` is where the first of them stands; the mistake points at the second.
@@ -50,6 +51,8 @@ pub enum Contradiction {
     Cache(CacheContradiction),
     /// One about its rules.
     Rule(RuleContradiction),
+    /// One about profiles.
+    Profile(ProfileContradiction),
 }
 
 impl From<CacheContradiction> for Contradiction {
@@ -61,6 +64,12 @@ impl From<CacheContradiction> for Contradiction {
 impl From<RuleContradiction> for Contradiction {
     fn from(found: RuleContradiction) -> Self {
         Self::Rule(found)
+    }
+}
+
+impl From<ProfileContradiction> for Contradiction {
+    fn from(found: ProfileContradiction) -> Self {
+        Self::Profile(found)
     }
 }
 
@@ -103,6 +112,7 @@ impl fmt::Display for Contradiction {
             ),
             Self::Cache(contradiction) => contradiction.fmt(f),
             Self::Rule(contradiction) => contradiction.fmt(f),
+            Self::Profile(contradiction) => contradiction.fmt(f),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::contradictions::{origins, rules, stores};
+use super::contradictions::{origins, profiles, rules, stores};
 use super::draft::{ReadSite, SiteDraft};
 use super::mistake::{Cause, Mistakes};
 use super::read::{self, Places, Report};
@@ -15,6 +15,7 @@ use super::scalar;
 use super::shape::Table;
 use super::source::Source;
 use super::{Settings, contradictions, keys};
+use crate::fill::profile::ProfileRule;
 use crate::policy::settings::CacheRule;
 use crate::store::pinned::PinRule;
 use crate::store::tiers::{DiskSettings, MemorySettings};
@@ -107,6 +108,7 @@ struct Tables {
     fill: Places,
     pins: Vec<(PinRule, Places)>,
     sites: Vec<ReadSite>,
+    profiles: Vec<(ProfileRule, Places)>,
 }
 
 /// Reads every table; contradictions are only looked for in a text that could be read as a whole.
@@ -122,6 +124,9 @@ fn tables(report: &mut Report<'_>, document: &DeTable<'_>, is_whole: bool) -> Se
             "fill" => tables.fill = single(report, &keys::FILL, value, settings),
             "pin" => tables.pins = many(report, &keys::PIN, value, keys::PINS_MAX, pin),
             "site" => tables.sites = many(report, &keys::SITE, value, keys::SITES_MAX, site),
+            "profile" => {
+                tables.profiles = many(report, &keys::PROFILE, value, keys::PROFILES_MAX, profile);
+            }
             unknown => {
                 let cause = Cause::UnknownKey {
                     nearest: read::nearest(unknown, keys::tables().into_iter()),
@@ -153,6 +158,8 @@ fn contradictions(report: &mut Report<'_>, tables: &Tables) {
     stores::memory(report, tables.settings.memory, &tables.memory);
     stores::disk(report, disk, places);
     stores::disk_and_roots(report, disk, places, &tables.sites);
+    profiles::profiles(report, &tables.profiles);
+    profiles::of_sites(report, &tables.sites, &tables.profiles);
     let room = rules::Room {
         memory: tables.settings.memory,
         has_disk: !disk.path.as_os_str().is_empty() || places.is_wrong("path"),
@@ -182,6 +189,7 @@ fn finish(tables: Tables) -> Settings {
         disk: (!disk.path.as_os_str().is_empty()).then_some(disk),
         pins: tables.pins.into_iter().map(|(pin, _)| pin).collect(),
         sites: tables.sites.into_iter().map(ReadSite::finish).collect(),
+        profiles: tables.profiles.into_iter().map(|(one, _)| one).collect(),
         ..settings
     }
 }
@@ -258,6 +266,19 @@ fn site(report: &mut Report<'_>, header: Range<usize>, table: &DeTable<'_>) -> R
         places,
         rules,
     }
+}
+
+fn profile(
+    report: &mut Report<'_>,
+    header: Range<usize>,
+    table: &DeTable<'_>,
+) -> (ProfileRule, Places) {
+    let mut profile = ProfileRule {
+        line: report.line(&header),
+        ..ProfileRule::default()
+    };
+    let places = read::table(report, &keys::PROFILE, header, table, &mut profile);
+    (profile, places)
 }
 
 fn rule(report: &mut Report<'_>, header: Range<usize>, table: &DeTable<'_>) -> (CacheRule, Places) {

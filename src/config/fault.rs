@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::profile_fault::ProfileFault;
 use super::rule_fault::RuleFault;
 use super::values::{
     FIELD_VALUE_BYTES_MAX, SOCKET_PATH_BYTES_MAX, TOKEN_BYTES_MAX, TOKEN_BYTES_MIN,
@@ -74,6 +75,8 @@ pub enum Fault {
     UrlWithPath,
     /// A text of a cache rule that is none of its key's.
     Rule(RuleFault),
+    /// A text of a profile that is none of its key's.
+    Profile(ProfileFault),
     /// A file of certificates that can't be used.
     NoCertificates {
         /// The path looked at.
@@ -160,6 +163,7 @@ impl fmt::Display for Fault {
             Self::NotAPort => "a port is a number from 1 to 65535",
             Self::UrlWithPath => "the path of a key is the request's; leave it out",
             Self::Rule(fault) => return fault.fmt(f),
+            Self::Profile(fault) => return fault.fmt(f),
             Self::NoCertificates { path, reason } => {
                 return write!(f, "{path:?} has no certificates: {reason}");
             }

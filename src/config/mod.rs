@@ -17,6 +17,9 @@ pub mod fault;
 mod keys;
 pub mod mistake;
 mod origin_url;
+pub mod profile_contradiction;
+pub mod profile_fault;
+mod profile_values;
 pub mod quantity;
 mod read;
 pub mod reference;
@@ -34,6 +37,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use crate::admin::settings::{AdminAddress, AdminSettings};
+use crate::fill::profile::ProfileRule;
 use crate::fill::settings::FillSettings;
 use crate::index::sites::SiteRule;
 use crate::server::settings::{DriverChoice, Limits, ServerSettings};
@@ -44,6 +48,8 @@ pub use cache_contradiction::CacheContradiction;
 pub use contradiction::Contradiction;
 pub use fault::Fault;
 pub use mistake::{Cause, Mistake, Mistakes};
+pub use profile_contradiction::ProfileContradiction;
+pub use profile_fault::ProfileFault;
 pub use rule_contradiction::RuleContradiction;
 pub use rule_fault::RuleFault;
 
@@ -67,6 +73,8 @@ pub struct Settings {
     pub pins: Vec<PinRule>,
     /// The `[[site]]` tables in the order of the file.
     pub sites: Vec<SiteRule>,
+    /// The `[[profile]]` tables in the order of the file.
+    pub profiles: Vec<ProfileRule>,
 }
 
 impl Default for Settings {
@@ -87,6 +95,7 @@ impl Default for Settings {
             fill: FillSettings::default(),
             pins: Vec::new(),
             sites: Vec::new(),
+            profiles: Vec::new(),
         }
     }
 }

@@ -8,6 +8,7 @@ use toml::de::{DeArray, DeString, DeTable, DeValue};
 
 use super::keys;
 use super::mistake::{Cause, Mistake, Mistakes};
+use super::profile_values;
 use super::scalar::{self, wrong_type};
 use super::shape::{self, Key, Shape, Table};
 use super::source::Source;
@@ -256,6 +257,13 @@ fn single<T>(
         }
         (Shape::Text { .. }, DeValue::String(text)) => {
             add_text(key, text, folder, target, accepts)?;
+        }
+        (Shape::File { slot, .. }, DeValue::String(text)) => {
+            *slot(target) = profile_values::file(text, folder).map_err(|fault| Cause::Unfit {
+                found: Some(text.to_string()),
+                fault,
+                accepts,
+            })?;
         }
         (_, other) => return Err(wrong_type(other, accepts)),
     }

@@ -32,6 +32,7 @@ pub fn reference() -> Vec<Row> {
     append(&mut rows, &keys::PIN);
     append(&mut rows, &keys::SITE);
     append(&mut rows, &keys::RULE);
+    append(&mut rows, &keys::PROFILE);
     rows
 }
 

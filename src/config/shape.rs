@@ -4,7 +4,7 @@
 //! twice.
 
 use std::ops::RangeInclusive;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::fault::Fault;
@@ -129,6 +129,13 @@ pub(super) enum Shape<T: 'static> {
         /// Checks it and puts it in place.
         set: Setter<T>,
     },
+    /// The path of a file that is there, or the empty text for none.
+    File {
+        /// Describes the form.
+        accepts: &'static str,
+        /// Where it goes.
+        slot: fn(&mut T) -> &mut Option<PathBuf>,
+    },
     /// A list of texts.
     List {
         /// Describes one member's form.
@@ -173,7 +180,7 @@ impl<T> Shape<T> {
             Self::Choices { words, .. } => {
                 format!("a list of 1 to {}, each {}", words.len(), one_of(words))
             }
-            Self::Text { accepts, .. } => (*accepts).to_owned(),
+            Self::Text { accepts, .. } | Self::File { accepts, .. } => (*accepts).to_owned(),
             Self::List {
                 accepts,
                 lone: true,

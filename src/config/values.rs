@@ -200,7 +200,7 @@ pub(super) fn is_glob(path: &Path) -> bool {
 }
 
 /// The absolute path of `text` seen from `folder`.
-fn below(folder: &Path, text: &str) -> Result<PathBuf, Fault> {
+pub(super) fn below(folder: &Path, text: &str) -> Result<PathBuf, Fault> {
     if text.is_empty() {
         return Err(Fault::EmptyPath);
     }

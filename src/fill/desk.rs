@@ -19,6 +19,7 @@ use super::keeper::{Keeper, KeeperSettings};
 use super::origin::OriginCounts;
 use super::origins::{OriginSites, Origins};
 use super::pins::Wake;
+use super::profile::Profiles;
 use super::warm::Reader;
 use crate::cache::order::{Fetch, Filled, Job, Order, Outcome, Ticket};
 use crate::index::sites::SiteRule;
@@ -69,6 +70,8 @@ pub struct DeskSettings {
     pub wake: Wake,
     /// What the origins' clients count in, all together.
     pub origin_counts: Arc<OriginCounts>,
+    /// The credentials that origins are asked with; swapped at a reload, before the sites.
+    pub profiles: Arc<ArcSwap<Profiles>>,
 }
 
 /// The fill desk's thread.
@@ -103,6 +106,7 @@ impl Desk {
         let (keeper, delivery) = (settings.keeper, settings.delivery);
         let origin_sites = Arc::clone(&sites);
         let origin_counts = settings.origin_counts;
+        let profiles = settings.profiles;
         let thread = std::thread::Builder::new()
             .name("fill".to_owned())
             .spawn(move || {
@@ -121,7 +125,7 @@ impl Desk {
                             },
                             reader,
                             keeper: Keeper::new(keeper, round),
-                            origins: Origins::new(origin_sites, origin_counts),
+                            origins: Origins::new(origin_sites, profiles, origin_counts),
                             fetches: Arc::new(Semaphore::new(FETCHES_MAX)),
                         };
                         runtime.block_on(serve(queue, stopped, kitchen));

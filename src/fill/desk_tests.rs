@@ -51,6 +51,7 @@ impl Bench {
         .unwrap();
         let (sender, inbox) = sync_channel(10_000);
         let desk = Desk::start(DeskSettings {
+            profiles: Arc::default(),
             sites: vec![(
                 SiteId(3),
                 SiteRule {

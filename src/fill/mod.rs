@@ -9,6 +9,7 @@ pub mod keeper;
 pub mod origin;
 pub mod origins;
 pub mod pins;
+pub mod profile;
 pub mod settings;
 mod siblings;
 mod table;

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use hashbrown::HashMap;
 
-use super::origin::{Origin, OriginCounts};
+use super::origin::{Origin, OriginCounts, OriginSettings};
+use super::profile::Profiles;
 use crate::policy::origin_rule::OriginRule;
 use crate::units::SiteId;
 
@@ -18,6 +19,7 @@ pub type OriginSites = HashMap<SiteId, OriginRule>;
 #[derive(Debug)]
 pub(super) struct Origins {
     shared: Arc<ArcSwap<OriginSites>>,
+    profiles: Arc<ArcSwap<Profiles>>,
     counts: Arc<OriginCounts>,
     made: RefCell<Made>,
 }
@@ -25,19 +27,25 @@ pub(super) struct Origins {
 #[derive(Debug)]
 struct Made {
     sites: Arc<OriginSites>,
+    profiles: Arc<Profiles>,
     origins: HashMap<SiteId, Rc<Origin>>,
 }
 
 impl Origins {
     /// None made yet.
-    pub(super) fn new(shared: Arc<ArcSwap<OriginSites>>, counts: Arc<OriginCounts>) -> Self {
-        let sites = shared.load_full();
+    pub(super) fn new(
+        shared: Arc<ArcSwap<OriginSites>>,
+        profiles: Arc<ArcSwap<Profiles>>,
+        counts: Arc<OriginCounts>,
+    ) -> Self {
         let made = RefCell::new(Made {
-            sites,
+            sites: shared.load_full(),
+            profiles: profiles.load_full(),
             origins: HashMap::new(),
         });
         Self {
             shared,
+            profiles,
             counts,
             made,
         }
@@ -52,11 +60,27 @@ impl Origins {
             // A site that did not change keeps its id, and its connections.
             made.origins.retain(|site, _| newest.contains_key(site));
         }
+        let profiles = self.profiles.load();
+        if !Arc::ptr_eq(&made.profiles, &profiles) {
+            made.profiles = Arc::clone(&profiles);
+            // A profile that did not change is the same one as before; what has another asks with that from now on.
+            made.origins.retain(|_, origin| {
+                let own = origin.settings().profile.as_ref();
+                own.is_none_or(|own| {
+                    let now = profiles.named(own.name());
+                    now.is_some_and(|now| Arc::ptr_eq(own, now))
+                })
+            });
+        }
         if let Some(origin) = made.origins.get(&site) {
             return Some(Rc::clone(origin));
         }
         let rule = newest.get(&site)?;
-        match Origin::new(rule.into(), Arc::clone(&self.counts)) {
+        let Some(settings) = settings_of(rule, &profiles) else {
+            tracing::error!("the profile {:?} of an origin is gone", rule.profile);
+            return None;
+        };
+        match Origin::new(settings, Arc::clone(&self.counts)) {
             Ok(origin) => {
                 let origin = Rc::new(origin);
                 made.origins.insert(site, Rc::clone(&origin));
@@ -68,4 +92,21 @@ impl Origins {
             }
         }
     }
+}
+
+/// How a site's origin is asked; none where its profile is not there. What the site says of TLS goes before the profile's.
+fn settings_of(rule: &OriginRule, profiles: &Profiles) -> Option<OriginSettings> {
+    let mut settings = OriginSettings::from(rule);
+    if rule.profile.is_empty() {
+        return Some(settings);
+    }
+    let profile = profiles.named(&rule.profile)?;
+    settings.urls = rule.urls.iter().map(|url| profile.place(url)).collect();
+    if rule.ca_file.is_none() && rule.verify_peer {
+        settings.tls = profile.tls();
+    } else {
+        settings.tls.client = profile.client_identity();
+    }
+    settings.profile = Some(Arc::clone(profile));
+    Some(settings)
 }

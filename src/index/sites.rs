@@ -32,6 +32,8 @@ pub struct SiteFacts {
     pub has_root: bool,
     /// How its origin's responses are cached; none where it has no origin.
     pub rules: Option<Rules>,
+    /// The scope of its keys: the name of its origin's profile.
+    pub scope: Option<Box<[u8]>>,
 }
 
 /// A site of a table.
@@ -51,6 +53,8 @@ pub struct SiteTable {
     sites: Vec<Site>,
     /// The id after the largest one that was ever given.
     next: u16,
+    /// The scopes that keys can have, of sites or not.
+    scopes: Vec<Box<[u8]>>,
 }
 
 impl SiteTable {
@@ -89,10 +93,24 @@ impl SiteTable {
                 facts: SiteFacts {
                     has_root: rule.root.is_some(),
                     rules: rule.origin.as_ref().map(|_| rules()),
+                    scope: rule.origin.as_ref().and_then(scope_of),
                 },
             });
         }
         table
+    }
+
+    /// The table, with the names of all profiles: the scopes that keys can have.
+    #[must_use]
+    pub fn with_scopes(mut self, names: impl IntoIterator<Item = Box<[u8]>>) -> Self {
+        self.scopes = names.into_iter().collect();
+        self
+    }
+
+    /// The scopes that keys can have.
+    #[must_use]
+    pub fn scopes(&self) -> &[Box<[u8]>] {
+        &self.scopes
     }
 
     /// Whether any site is bound to a host, so that [`find`](Self::find) needs the host.
@@ -132,6 +150,11 @@ impl SiteTable {
     pub fn find(&self, host: &[u8]) -> Option<SiteId> {
         self.by_host.get(host).copied().or(self.default)
     }
+}
+
+fn scope_of(origin: &OriginRule) -> Option<Box<[u8]>> {
+    let name = origin.profile.as_bytes();
+    (!name.is_empty()).then(|| name.into())
 }
 
 #[cfg(test)]

@@ -73,10 +73,7 @@ pub struct KeyParts<'a> {
 pub fn append(out: &mut Vec<u8>, parts: &KeyParts<'_>, rule: &Overrides) {
     debug_assert!(parts.path.starts_with(b"/"), "only paths have keys");
     if let Some(scope) = parts.scope {
-        let size = u16::try_from(scope.len()).unwrap_or(u16::MAX);
-        out.push(0);
-        out.extend_from_slice(&size.to_le_bytes());
-        out.extend_from_slice(scope);
+        append_scope(out, scope);
     }
     match &rule.key_base_url {
         Some(base) => out.extend_from_slice(base.trim_end_matches('/').as_bytes()),
@@ -87,6 +84,27 @@ pub fn append(out: &mut Vec<u8>, parts: &KeyParts<'_>, rule: &Overrides) {
         && !rule.ignore_query
     {
         append_query(out, query, &rule.strip_query);
+    }
+}
+
+/// Appends what keys of this scope begin with.
+pub fn append_scope(out: &mut Vec<u8>, scope: &[u8]) {
+    let size = u16::try_from(scope.len()).unwrap_or(u16::MAX);
+    out.push(0);
+    out.extend_from_slice(&size.to_le_bytes());
+    out.extend_from_slice(scope);
+}
+
+/// The scope of a key, and what stands behind it.
+#[must_use]
+pub fn split_scope(key: &[u8]) -> (Option<&[u8]>, &[u8]) {
+    let scoped = key.strip_prefix(b"\0").and_then(|rest| {
+        let (size, rest) = rest.split_first_chunk::<2>()?;
+        rest.split_at_checked(usize::from(u16::from_le_bytes(*size)))
+    });
+    match scoped {
+        Some((scope, rest)) => (Some(scope), rest),
+        None => (None, key),
     }
 }
 

@@ -25,6 +25,8 @@ pub struct OriginRule {
     pub ca_file: Option<PathBuf>,
     /// Whether https origins must prove who they are.
     pub verify_peer: bool,
+    /// The name of the profile whose credentials the origin is asked with; empty: none. The scope of its keys.
+    pub profile: String,
 }
 
 impl Default for OriginRule {
@@ -40,6 +42,7 @@ impl Default for OriginRule {
             trusts_forwarded: false,
             ca_file: None,
             verify_peer: true,
+            profile: String::new(),
         }
     }
 }

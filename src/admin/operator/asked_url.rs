@@ -95,11 +95,15 @@ impl AskedUrl {
         sites.find(&self.host())
     }
 
-    /// The key under `rule`.
+    /// The key under `rule` in a scope.
     #[must_use]
-    pub fn key(&self, rule: &Overrides) -> Vec<u8> {
+    pub fn key(&self, rule: &Overrides, scope: Option<&[u8]>) -> Vec<u8> {
         let mut key = Vec::new();
-        key::append(&mut key, &self.parts(Scheme::Http), rule);
+        let parts = KeyParts {
+            scope,
+            ..self.parts(Scheme::Http)
+        };
+        key::append(&mut key, &parts, rule);
         key
     }
 
@@ -114,15 +118,15 @@ impl AskedUrl {
         let mut keys: BTreeSet<Vec<u8>> = own
             .into_iter()
             .chain(based)
-            .map(|rule| self.key(&rule.overrides))
+            .map(|rule| self.key(&rule.overrides, None))
             .collect();
-        keys.insert(self.key(&Overrides::default()));
+        keys.insert(self.key(&Overrides::default(), None));
         if self.is_https() {
             let mut key = Vec::new();
             key::append(&mut key, &self.parts(self.scheme), &Overrides::default());
             keys.insert(key);
         }
-        keys
+        in_every_scope(keys, sites)
     }
 
     /// The beginnings of the keys of all URLs that begin with this one; none of them is the beginning of another.
@@ -139,7 +143,7 @@ impl AskedUrl {
             let below = below.into_iter().flatten();
             below.filter(|rule| self.is_base_of(rule))
         });
-        let mut prefixes = BTreeSet::from([self.key(&Overrides::default())]);
+        let mut prefixes = BTreeSet::from([self.key(&Overrides::default(), None)]);
         if self.is_https() {
             let mut key = Vec::new();
             key::append(&mut key, &self.parts(self.scheme), &Overrides::default());
@@ -157,7 +161,7 @@ impl AskedUrl {
         }
         // In their order a beginning stands before what begins with it.
         let mut shortest: Vec<Vec<u8>> = Vec::new();
-        for prefix in prefixes {
+        for prefix in in_every_scope(prefixes, sites) {
             let is_covered = shortest.last().is_some_and(|last| prefix.starts_with(last));
             if !is_covered {
                 shortest.push(prefix);
@@ -191,6 +195,19 @@ impl AskedUrl {
             origin == base.trim_end_matches('/').as_bytes()
         })
     }
+}
+
+/// The keys, and the same ones in each scope that there is: one URL can be stored under several profiles.
+fn in_every_scope(keys: BTreeSet<Vec<u8>>, sites: &SiteTable) -> BTreeSet<Vec<u8>> {
+    let scoped = sites.scopes().iter().flat_map(|scope| {
+        keys.iter().map(|key| {
+            let mut scoped = Vec::new();
+            key::append_scope(&mut scoped, scope);
+            scoped.extend_from_slice(key);
+            scoped
+        })
+    });
+    scoped.chain(keys.iter().cloned()).collect()
 }
 
 #[cfg(test)]

@@ -119,11 +119,12 @@ impl CacheOperator {
             return told;
         };
         let rule = rules.of(url.path());
+        let scope = facts.and_then(|facts| facts.scope.as_deref());
         told.rule = Some(describe(rule));
         told.verdict = if upgrade::asks_for_websocket(head) {
             upgrade_refused()
         } else {
-            self.explain_stored(&mut told, url, head, &asked, rule, now)
+            self.explain_stored(&mut told, url, head, &asked, (rule, scope), now)
         };
         if has_root {
             let first = "this is where there is no such file below the root, which goes first";
@@ -139,7 +140,7 @@ impl CacheOperator {
         url: &AskedUrl,
         head: &RequestHead<'_>,
         asked: &Asked,
-        rule: &Arc<CacheRule>,
+        (rule, scope): (&Arc<CacheRule>, Option<&[u8]>),
         now: Moment,
     ) -> Verdict {
         if !rule.cache {
@@ -147,7 +148,7 @@ impl CacheOperator {
             verdict.then.push("the answer is not stored".to_owned());
             return verdict;
         }
-        let key = url.key(&rule.overrides);
+        let key = url.key(&rule.overrides, scope);
         told.key = Some(key_text(&key));
         let found = self.responses.find(&key);
         let mut stored: Vec<Arc<Response>> =

@@ -19,6 +19,7 @@ use crate::index::cached::IndexStats;
 use crate::index::pins::PinIndex;
 use crate::index::responses::Responses;
 use crate::index::sites::SiteTable;
+use crate::policy::key;
 
 /// Where responses are stored.
 #[derive(Clone, Debug)]
@@ -82,17 +83,13 @@ impl CacheOperator {
 /// A cache key for people: that of a credential profile stands in braces before its URL.
 #[must_use]
 pub fn key_text(key: &[u8]) -> String {
-    let scoped = key.strip_prefix(b"\0").and_then(|rest| {
-        let (size, rest) = rest.split_first_chunk::<2>()?;
-        rest.split_at_checked(usize::from(u16::from_le_bytes(*size)))
-    });
-    match scoped {
-        Some((scope, url)) => format!(
+    match key::split_scope(key) {
+        (Some(scope), url) => format!(
             "{{{}}}{}",
             String::from_utf8_lossy(scope),
             String::from_utf8_lossy(url)
         ),
-        None => String::from_utf8_lossy(key).into_owned(),
+        (None, url) => String::from_utf8_lossy(url).into_owned(),
     }
 }
 

@@ -11,6 +11,7 @@ use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
 
+use super::profiles::{self, SharedProfiles};
 use super::{Event, LOG_PATIENCE};
 use crate::admin::access_log::{self, AccessLog};
 use crate::admin::api::{self, AdminServer};
@@ -25,6 +26,7 @@ use crate::fill::disk::{DiskThread, DiskTier};
 use crate::fill::keeper::{KeeperCounts, KeeperSettings};
 use crate::fill::origin::OriginCounts;
 use crate::fill::pins::{BoardSettings, PinBoard, PinReport};
+use crate::fill::profile::Profiles;
 use crate::http::reject::Reject;
 use crate::index::pins::PinIndex;
 use crate::index::responses::Responses;
@@ -96,6 +98,7 @@ pub(super) struct Fleet {
     pub(super) report: PinReport,
     pub(super) desk: Desk,
     pub(super) sites: Arc<SiteTable>,
+    pub(super) profiles: SharedProfiles,
     pub(super) cache: CacheOperator,
     pub(super) disk: Option<RunningDisk>,
     pub(super) access_log: Option<AccessLog>,
@@ -112,12 +115,14 @@ impl Fleet {
         let started = clock::mono();
         let (started_at, _) = clock::wall();
         let readiness = Arc::new(Readiness::new());
-        let descriptor_limit = descriptors::raise_limit()
-            .map_err(|error| LaunchError::System("read the limit of open files", error))?;
-        let (limits, shares) = fit(settings.server.limits, descriptor_limit);
-        let plan = start::plan(&settings.server)?;
+        let Ground {
+            descriptor_limit,
+            limits,
+            shares,
+            plan,
+            bound: Bound { addresses, sockets },
+        } = Ground::find(&settings.server)?;
         let count = plan.cores.len();
-        let Bound { addresses, sockets } = start::bind(&settings.server.listen, count)?;
 
         let stats: Vec<_> = (0..count).map(|_| Arc::new(WorkerStats::new())).collect();
         let (access_log, sinks) = access_log::start(&settings.admin, &stats)?;
@@ -126,7 +131,8 @@ impl Fleet {
 
         let index = Arc::new(ArcSwap::from_pointee(PinIndex::default()));
         let (pins, report) = start_pins(&settings, &index, &wake, shares.pins_max)?;
-        let sites = Arc::new(SiteTable::new(&settings.sites));
+        let private = SharedProfiles::start(&settings.profiles);
+        let sites = Arc::new(profiles::sites(&SiteTable::default(), &settings));
         // Pins and stored responses share the memory.
         let held = report.totals.memory_bytes;
         let responses = Arc::new(Responses::new(settings.memory.size.0.saturating_sub(held)));
@@ -134,15 +140,9 @@ impl Fleet {
         let stores = stores_of(&responses, disk.as_ref());
         let cache = CacheOperator::new(stores.clone(), Arc::clone(&sites), Arc::clone(&index));
         let (fills, origins) = (Arc::default(), Arc::default());
+        let known = (&*sites, private.shared(), stores);
         let counts = (&fills, &origins);
-        let desk = start_desk(
-            &settings,
-            (&sites, stores),
-            counts,
-            &pins,
-            &postboxes,
-            shares,
-        )?;
+        let desk = start_desk(&settings, known, counts, &pins, &postboxes, shares)?;
 
         let shared = Shared {
             limits,
@@ -186,6 +186,7 @@ impl Fleet {
             report,
             desk,
             sites,
+            profiles: private,
             cache,
             disk,
             access_log,
@@ -257,6 +258,32 @@ impl Fleet {
     }
 }
 
+/// What the machine gives, before anything runs.
+struct Ground {
+    descriptor_limit: u64,
+    limits: Limits,
+    shares: DescriptorPlan,
+    plan: Plan,
+    bound: Bound,
+}
+
+impl Ground {
+    fn find(settings: &ServerSettings) -> Result<Self, LaunchError> {
+        let descriptor_limit = descriptors::raise_limit()
+            .map_err(|error| LaunchError::System("read the limit of open files", error))?;
+        let (limits, shares) = fit(settings.limits, descriptor_limit);
+        let plan = start::plan(settings)?;
+        let bound = start::bind(&settings.listen, plan.cores.len())?;
+        Ok(Self {
+            descriptor_limit,
+            limits,
+            shares,
+            plan,
+            bound,
+        })
+    }
+}
+
 /// The disk store while it runs.
 #[derive(Debug)]
 pub(super) struct RunningDisk {
@@ -297,7 +324,7 @@ fn start_disk(
 /// Starts the fill threads.
 fn start_desk(
     settings: &Settings,
-    (sites, stores): (&SiteTable, Stores),
+    (sites, profiles, stores): (&SiteTable, &Arc<ArcSwap<Profiles>>, Stores),
     (fills, origins): (&Arc<KeeperCounts>, &Arc<OriginCounts>),
     pins: &PinBoard,
     postboxes: &[Postbox],
@@ -331,6 +358,7 @@ fn start_desk(
         delivery: Arc::new(Postman(postboxes.to_vec())),
         wake: revoker(postboxes),
         origin_counts: Arc::clone(origins),
+        profiles: Arc::clone(profiles),
     })
     .map_err(|error| LaunchError::System("start the fill threads", error))
 }

@@ -1,6 +1,7 @@
 //! `hotplate serve`: brings the rooms up, tells the operator what runs, and waits for signals.
 
 mod fleet;
+mod profiles;
 mod signals;
 mod status;
 
@@ -13,7 +14,6 @@ use super::exit_code::ExitCode;
 use super::terminal;
 use crate::admin::observed::Phase;
 use crate::config::{self, Settings};
-use crate::index::sites::SiteTable;
 use crate::server::inbox::Mail;
 use crate::server::start::Gone;
 use fleet::Fleet;
@@ -164,7 +164,8 @@ fn reload(fleet: &mut Fleet, config_path: &Path) {
         }
         Err(stopped) => tracing::error!("pins not reloaded: {stopped}"),
     }
-    let sites = Arc::new(SiteTable::following(&fleet.sites, &settings.sites));
+    fleet.profiles.set(&settings.profiles);
+    let sites = Arc::new(profiles::sites(&fleet.sites, &settings));
     fleet.desk.set_sites(sites.with_ids());
     fleet.cache.set_sites(Arc::clone(&sites));
     fleet.sites = Arc::clone(&sites);

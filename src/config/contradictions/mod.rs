@@ -4,6 +4,7 @@
 //! because the second could never be served.
 
 pub(super) mod origins;
+pub(super) mod profiles;
 pub(super) mod rules;
 pub(super) mod stores;
 

@@ -3,6 +3,7 @@
 mod fill;
 mod limits;
 mod pin;
+mod profile;
 mod rule;
 mod server;
 mod site;
@@ -15,6 +16,7 @@ use super::shape::{Key, Shape};
 pub(super) use fill::FILL;
 pub(super) use limits::LIMITS;
 pub(super) use pin::PIN;
+pub(super) use profile::PROFILE;
 pub(super) use rule::RULE;
 pub(super) use server::SERVER;
 pub(super) use site::{ORIGIN_KEYS, SITE};
@@ -25,6 +27,9 @@ pub(super) const PINS_MAX: usize = 65_536;
 /// Most `[[site]]` tables; a site's number must fit [`SiteId`](crate::units::SiteId).
 pub(super) const SITES_MAX: usize = 4096;
 const _: () = assert!(SITES_MAX <= u16::MAX as usize);
+
+/// Most `[[profile]]` tables.
+pub(super) const PROFILES_MAX: usize = 256;
 
 /// Most `[[site.rule]]` tables of one site.
 pub(super) const RULES_MAX: usize = 256;
@@ -38,7 +43,7 @@ const HOST_FORM: &str = "a host name or an IP literal without port, such as \"me
 const FIELD_FORM: &str = "a field value, such as \"public, max-age=3600\", or \"\" to send none";
 
 /// The names of all tables that are in no other.
-pub(super) fn tables() -> [&'static str; 7] {
+pub(super) fn tables() -> [&'static str; 8] {
     [
         SERVER.name,
         LIMITS.name,
@@ -47,6 +52,7 @@ pub(super) fn tables() -> [&'static str; 7] {
         FILL.name,
         PIN.name,
         SITE.name,
+        PROFILE.name,
     ]
 }
 
@@ -63,6 +69,7 @@ pub(super) fn table_of(key: &str, from: &str) -> Option<&'static str> {
         (PIN.name, PIN.written_if_has(key)),
         (SITE.name, SITE.written_if_has(key)),
         (RULE.name, RULE.written_if_has(key)),
+        (PROFILE.name, PROFILE.written_if_has(key)),
     ];
     let near = all
         .iter()
@@ -71,13 +78,13 @@ pub(super) fn table_of(key: &str, from: &str) -> Option<&'static str> {
     near.or_else(|| all.iter().find_map(|(_, written)| *written))
 }
 
-/// The keys whose values must not be repeated; only `[server]` has any.
+/// The keys whose values must not be repeated; only `[server]` and `[[profile]]` have any.
 pub(super) fn secrets() -> impl Iterator<Item = &'static str> {
-    SERVER
-        .keys
-        .iter()
-        .filter(|key| key.secret)
-        .map(|key| key.name)
+    let of_server = SERVER.keys.iter().map(|key| (key.secret, key.name));
+    let of_profile = PROFILE.keys.iter().map(|key| (key.secret, key.name));
+    of_server
+        .chain(of_profile)
+        .filter_map(|(is_secret, name)| is_secret.then_some(name))
 }
 
 /// A row of a key that has a default.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::draft::SiteDraft;
 use super::super::fault::Fault;
 use super::super::shape::{Key, Shape, Table};
-use super::super::{origin_url, values};
+use super::super::{origin_url, profile_values, values};
 use super::{FIELD_FORM, HOST_FORM, HOSTS_MAX, TIMEOUT_MAX, TIMEOUT_MIN, key};
 
 /// Most URLs of an origin.
@@ -15,7 +15,7 @@ const ORIGINS_MAX: usize = 16;
 const CONNECTIONS_MAX: usize = 16_384;
 
 /// The keys of `[[site]]` that mean nothing without `origin`.
-pub(in crate::config) const ORIGIN_KEYS: [&str; 8] = [
+pub(in crate::config) const ORIGIN_KEYS: [&str; 9] = [
     "connect_timeout",
     "first_byte_timeout",
     "between_bytes_timeout",
@@ -24,6 +24,7 @@ pub(in crate::config) const ORIGIN_KEYS: [&str; 8] = [
     "trust_forwarded",
     "ca_file",
     "verify_peer",
+    "profile",
 ];
 
 /// `[[site]]`
@@ -147,6 +148,18 @@ pub(in crate::config) static SITE: Table<SiteDraft> = Table {
             "true",
             "Whether https origins must prove who they are; false trusts whoever answers.",
             Shape::Flag(|draft| &mut draft.origin.verify_peer),
+        ),
+        key(
+            "profile",
+            r#""""#,
+            "The [[profile]] whose credentials the origin is asked with when clients read; \"\": none.",
+            Shape::Text {
+                accepts: "the name of a [[profile]], or \"\"",
+                set: |draft, text, _| {
+                    draft.origin.profile = profile_values::name_or_none(text)?;
+                    Ok(())
+                },
+            },
         ),
     ],
     inner: &["rule"],

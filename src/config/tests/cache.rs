@@ -94,6 +94,7 @@ ca_file = "ca.pem"
         trusts_forwarded: true,
         ca_file: Some(folder.path().join("ca.pem")),
         verify_peer: true,
+        profile: String::new(),
     };
     assert_eq!(origin, expected);
     assert_eq!(settings.sites[0].root, None);

@@ -2,6 +2,7 @@
 
 mod broken;
 mod cache;
+mod profiles;
 mod sample;
 mod single;
 
@@ -57,6 +58,8 @@ fn default_of_each_key_is_what_the_table_says() {
             ("disk", "size" | "max_object" | "block") => ("", "path = ''\n"),
             ("site", "origin") => ("", "root = 'www'\n"),
             ("site", _) => ("", "origin = 'http://a'\n"),
+            ("profile", "name" | "kind") => continue,
+            ("profile", _) => ("", "name = 'a'\nkind = 's3'\n"),
             ("site.rule", _) => ("[[site]]\norigin = 'http://a'\n", "path = '/'\n"),
             _ => ("", ""),
         };

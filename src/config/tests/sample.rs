@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::super::{load, parse, reference};
+use crate::fill::profile::ProfileRule;
 use crate::policy::settings::CacheRule;
 use crate::store::pinned::Hold;
 
@@ -78,6 +79,13 @@ fn sample_without_its_comments_is_right_and_says_the_same() {
     let shown = load(file()).unwrap();
     let mut all = parse(&uncommented(), &file()).unwrap();
     let example = all.sites.pop().unwrap();
+    let profile = all.profiles.pop().unwrap();
+    let by_default = ProfileRule {
+        name: "recordings".to_owned(),
+        line: profile.line,
+        ..ProfileRule::default()
+    };
+    assert_eq!(profile, by_default);
     assert_eq!(all, shown);
     let origin = example.origin.unwrap();
     assert_eq!(origin.urls[0].to_string(), "http://127.0.0.1:8000");

@@ -455,7 +455,7 @@ fn changed_by(fetch: &Fetch, answer: &OriginResponse) -> (Vec<Vec<u8>>, Vec<Vec<
     let keys = urls.into_iter().map(|url| {
         let mut key = Vec::new();
         let parts = KeyParts {
-            scope: None,
+            scope: key::split_scope(&fetch.key).0,
             scheme: Scheme::Http,
             authority: &fetch.authority,
             path: &url.path,

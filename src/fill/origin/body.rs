@@ -110,6 +110,16 @@ impl OriginBody {
         poll_fn(|cx| self.poll_next(cx)).await
     }
 
+    /// The first bytes that come next, which [`next`](Self::next) still gives; none at the end, or where they don't come.
+    pub(super) async fn peek(&mut self) -> Bytes {
+        let Ok(Some(bytes)) = self.next().await else {
+            return Bytes::new();
+        };
+        // What was gathered goes before what is held, and all of it was just taken.
+        self.gathered = BytesMut::from(&bytes[..]);
+        bytes
+    }
+
     /// As [`next`](Self::next), for those who wait for other things too.
     ///
     /// # Errors

@@ -17,7 +17,9 @@ use super::request::Outgoing;
 use super::response::{OriginResponse, head_fault, version_of};
 use super::watch::Watch;
 use super::wire::Account;
-use crate::http::fields::FieldLines as _;
+use crate::fill::profile::CredentialFault;
+use crate::fill::profile::fault;
+use crate::http::fields::{FieldLines as _, Fields};
 use crate::sys::clock;
 use crate::units::MonoNanos;
 
@@ -118,7 +120,7 @@ async fn ask(
                 (response.url_index, response.is_reused) = (index, true);
                 return Ok(response);
             }
-            Err((failure, kept))
+            Err((failure, Some(kept)))
                 if failure.fault == OriginFault::Reset && failure.leaves_whole(outgoing) =>
             {
                 pool.counts.stale();
@@ -142,10 +144,10 @@ async fn exchange(
     place: Place,
     outgoing: &Outgoing,
     deadline: Option<MonoNanos>,
-) -> Result<OriginResponse, (Failure, Place)> {
+) -> Result<OriginResponse, (Failure, Option<Place>)> {
     let settings = Rc::clone(place.settings());
     connection.begin();
-    let found = match outgoing.message(place.base()) {
+    let found = match outgoing.signed(place.url()).await {
         Ok(message) => {
             let response = connection.sender.send_request(message);
             let wait = HeadWait {
@@ -165,7 +167,7 @@ async fn exchange(
     });
     let (response, framing, fields) = match checked {
         Ok(checked) => checked,
-        Err(fault) => return Err((Failure::of(fault, &connection.account), place)),
+        Err(fault) => return Err((Failure::of(fault, &connection.account), Some(place))),
     };
     let options: Vec<&[u8]> = fields.values("connection").collect();
     let of_one_connection = options.join(&b","[..]).into();
@@ -176,7 +178,7 @@ async fn exchange(
         outgoing.upload().cloned(),
         persists(version, response.headers()),
     );
-    let body = OriginBody::new(
+    let mut body = OriginBody::new(
         response.into_body(),
         carrier,
         framing,
@@ -184,6 +186,14 @@ async fn exchange(
         deadline,
         of_one_connection,
     );
+    if let Some(fault) = refused(outgoing, status, &fields, &mut body).await {
+        let failure = Failure {
+            fault: OriginFault::Credentials(fault),
+            is_sent: true,
+            is_answered: true,
+        };
+        return Err((failure, None));
+    }
     Ok(OriginResponse {
         status,
         version: version_of(version),
@@ -192,6 +202,24 @@ async fn exchange(
         url_index: 0,
         is_reused: false,
     })
+}
+
+/// What a refusal says about the credentials that were shown.
+async fn refused(
+    outgoing: &Outgoing,
+    status: u16,
+    fields: &Fields,
+    body: &mut OriginBody,
+) -> Option<CredentialFault> {
+    let profile = outgoing.profile()?;
+    if !matches!(status, 400 | 401 | 403) {
+        return None;
+    }
+    let (now, _) = clock::wall();
+    let beginning = body.peek().await;
+    let fault = fault::refusal(status, fields, &beginning, now)?;
+    profile.complain(fault);
+    Some(fault)
 }
 
 /// The wait for a response's head.

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::fill::profile::CredentialFault;
+
 /// Why there is no response, or no whole one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OriginFault {
@@ -41,6 +43,8 @@ pub enum OriginFault {
     Body,
     /// The request can't be put into HTTP/1.1: its method or target is no such thing.
     Unsendable,
+    /// A private origin can't be asked with the profile's credentials, or refuses them.
+    Credentials(CredentialFault),
 }
 
 /// What was wrong with TLS.
@@ -72,7 +76,7 @@ pub enum HeadFault {
 }
 
 /// How many kinds of faults there are.
-pub const FAULT_COUNT: usize = 18;
+pub const FAULT_COUNT: usize = 19;
 
 impl OriginFault {
     /// The kinds' names, by [`index`](Self::index); labels of metrics.
@@ -95,6 +99,7 @@ impl OriginFault {
         "upgrade_refused",
         "body",
         "unsendable",
+        "credentials",
     ];
 
     /// The kind's number, 0-based, below [`FAULT_COUNT`].
@@ -119,6 +124,7 @@ impl OriginFault {
             Self::UpgradeRefused => 15,
             Self::Body => 16,
             Self::Unsendable => 17,
+            Self::Credentials(_) => 18,
         }
     }
 
@@ -142,7 +148,8 @@ impl OriginFault {
             | Self::BadHead(_)
             | Self::HeadTooLarge
             | Self::BadFraming
-            | Self::UpgradeRefused => 502,
+            | Self::UpgradeRefused
+            | Self::Credentials(_) => 502,
         }
     }
 
@@ -167,6 +174,7 @@ impl OriginFault {
             Self::Busy => "connection_limit_reached",
             Self::UpgradeRefused => "http_upgrade_failed",
             Self::Body | Self::Unsendable => "http_request_error",
+            Self::Credentials(_) => "proxy_configuration_error",
         }
     }
 
@@ -193,6 +201,7 @@ impl OriginFault {
             | Self::UpgradeRefused
             | Self::Body
             | Self::Unsendable => false,
+            Self::Credentials(fault) => fault.may_pass(),
         }
     }
 
@@ -245,6 +254,7 @@ mod tests {
         OriginFault::UpgradeRefused,
         OriginFault::Body,
         OriginFault::Unsendable,
+        OriginFault::Credentials(CredentialFault::WrongKey),
     ];
 
     #[test]

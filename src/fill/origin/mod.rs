@@ -41,8 +41,8 @@ use self::pool::Pool;
 use self::request::Outgoing;
 pub use self::request::{Informational, OriginRequest, RequestBody, Retry};
 pub use self::response::OriginResponse;
-pub use self::settings::{OriginSettings, OriginUrl, TlsSettings};
-pub use self::tls::TlsSetupError;
+pub use self::settings::{ClientIdentity, OriginSettings, OriginUrl, TlsSettings};
+pub use self::tls::{TlsSetupError, connector};
 pub use self::upload::{Piece, RequestStream};
 use crate::sys::clock;
 
@@ -135,7 +135,7 @@ impl Origin {
         self.counts.request();
         let total = self.settings.total_timeout;
         let deadline = total.map(|total| clock::mono().after(total));
-        let sent = match Outgoing::new(request) {
+        let sent = match Outgoing::new(request, &self.settings) {
             Ok(outgoing) => exchange::send(&self.pools, &outgoing, deadline).await,
             Err(fault) => {
                 self.counts.fault(fault);

@@ -70,9 +70,9 @@ impl Place {
         &self.pool.settings
     }
 
-    /// The base of the URL that the connection is to.
-    pub(super) fn base(&self) -> &str {
-        &self.pool.url.base
+    /// The URL that the connection is to.
+    pub(super) fn url(&self) -> &OriginUrl {
+        &self.pool.url
     }
 }
 

@@ -5,13 +5,17 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use hyper::header::{
-    CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TE, TRAILER, TRANSFER_ENCODING,
+    UPGRADE,
 };
 use hyper::{HeaderMap, Method, Request};
 
 use super::fault::OriginFault;
+use super::settings::{OriginSettings, OriginUrl};
 use super::target::origin_form;
 use super::upload::{RequestStream, Upload, UploadSource};
+use crate::fill::profile::Profile;
+use crate::fill::profile::guard::guard;
 use crate::http::fields::{FieldLines as _, Fields};
 
 /// What the origin is asked.
@@ -76,15 +80,32 @@ pub(super) struct Outgoing {
     upload: Option<Rc<UploadSource>>,
     retry: Retry,
     informational: Option<Informational>,
+    /// Whose credentials it shows.
+    profile: Option<Arc<Profile>>,
+    /// Whether Host says the origin's own authority.
+    names_origin: bool,
 }
 
 impl Outgoing {
     /// # Errors
     /// `Unsendable` where the method is no token; `UpgradeRefused` for CONNECT, which would make a tunnel of the connection.
-    pub(super) fn new(request: OriginRequest) -> Result<Self, OriginFault> {
+    pub(super) fn new(
+        mut request: OriginRequest,
+        settings: &OriginSettings,
+    ) -> Result<Self, OriginFault> {
         let method = Method::from_bytes(&request.method).map_err(|_| OriginFault::Unsendable)?;
         if method == Method::CONNECT {
             return Err(OriginFault::UpgradeRefused);
+        }
+        let mut profile = settings.profile.clone();
+        let names_host = profile.as_ref().is_some_and(|profile| profile.names_host());
+        if settings.is_for_clients
+            && let Some(lent) = &profile
+        {
+            let OriginRequest { target, fields, .. } = &request;
+            let guarded = guard(lent.kind(), &request.method, target, fields);
+            (request.target, request.fields) = (guarded.target, guarded.fields);
+            profile = profile.filter(|_| guarded.is_signed);
         }
         Ok(Self {
             method,
@@ -96,11 +117,37 @@ impl Outgoing {
             },
             retry: request.retry,
             informational: request.informational,
+            profile,
+            names_origin: names_host && settings.host.is_empty(),
         })
     }
 
+    /// The message of one attempt, to `url`, signed anew.
+    pub(super) async fn signed(&self, url: &OriginUrl) -> Result<Request<Upload>, OriginFault> {
+        let mut message = self.message(&url.base)?;
+        if self.names_origin {
+            let authority = HeaderValue::try_from(url.authority());
+            let authority = authority.map_err(|_| OriginFault::Unsendable)?;
+            message.headers_mut().insert(HOST, authority);
+        }
+        let Some(profile) = &self.profile else {
+            return Ok(message);
+        };
+        let (mut parts, body) = message.into_parts();
+        profile
+            .sign(&mut parts, url.https)
+            .await
+            .map_err(OriginFault::Credentials)?;
+        Ok(Request::from_parts(parts, body))
+    }
+
+    /// Whose credentials it shows, where it shows any.
+    pub(super) fn profile(&self) -> Option<&Arc<Profile>> {
+        self.profile.as_ref()
+    }
+
     /// The message of one attempt, below a URL's `base`.
-    pub(super) fn message(&self, base: &str) -> Result<Request<Upload>, OriginFault> {
+    fn message(&self, base: &str) -> Result<Request<Upload>, OriginFault> {
         let mut message = Request::new(Upload::of(self.upload.as_ref()));
         *message.method_mut() = self.method.clone();
         *message.uri_mut() = origin_form(base, &self.target)?;

@@ -1,8 +1,10 @@
 //! Where a site's origin is, how long it may take, and how much of it may be under way at once.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::fill::profile::Profile;
 use crate::policy::origin_rule::OriginRule;
 pub use crate::policy::origin_rule::OriginUrl;
 
@@ -40,6 +42,10 @@ pub struct OriginSettings {
     pub host: String,
     /// Whether clients' own `Forwarded` and `X-Forwarded-` fields go on.
     pub trusts_forwarded: bool,
+    /// The credentials that requests show.
+    pub profile: Option<Arc<Profile>>,
+    /// Whether the requests are those of a site's clients, so that credentials are lent for reading objects alone.
+    pub is_for_clients: bool,
 }
 
 impl Default for OriginSettings {
@@ -61,11 +67,13 @@ impl Default for OriginSettings {
             tls: TlsSettings::default(),
             host: String::new(),
             trusts_forwarded: false,
+            profile: None,
+            is_for_clients: false,
         }
     }
 }
 
-/// What https origins have to prove, and to whom.
+/// What https origins have to prove, and to whom; and what is proved to them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsSettings {
     /// Whether the certificates that this system trusts are trusted.
@@ -76,6 +84,17 @@ pub struct TlsSettings {
     pub verify_peer: bool,
     /// Whether the certificate must be for the URL's host.
     pub verify_host: bool,
+    /// Our own certificate, for origins that ask for one.
+    pub client: Option<ClientIdentity>,
+}
+
+/// A certificate of our own with its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientIdentity {
+    /// A PEM file with the certificate first, then those between it and its authority.
+    pub certificates: PathBuf,
+    /// A PEM file with the key.
+    pub key: PathBuf,
 }
 
 impl Default for TlsSettings {
@@ -85,6 +104,7 @@ impl Default for TlsSettings {
             ca_file: None,
             verify_peer: true,
             verify_host: true,
+            client: None,
         }
     }
 }
@@ -104,9 +124,11 @@ impl From<&OriginRule> for OriginSettings {
                 ca_file: rule.ca_file.clone(),
                 verify_peer: rule.verify_peer,
                 verify_host: rule.verify_peer,
+                client: None,
             },
             host: rule.host.clone(),
             trusts_forwarded: rule.trusts_forwarded,
+            is_for_clients: true,
             ..Self::default()
         }
     }

@@ -9,7 +9,7 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
@@ -17,7 +17,7 @@ use rustls::{
 use tokio_rustls::TlsConnector;
 
 use super::fault::{OriginFault, TlsFault};
-use super::settings::TlsSettings;
+use super::settings::{ClientIdentity, TlsSettings};
 
 /// Why TLS can't be set up.
 #[derive(Debug)]
@@ -28,6 +28,12 @@ pub enum TlsSetupError {
     CaFileEmpty(PathBuf),
     /// Nobody is trusted: this system has no certificates, and there is no file.
     NobodyTrusted,
+    /// The file of our own certificate can't be read, or is not PEM.
+    ClientCertificate(PathBuf, rustls::pki_types::pem::Error),
+    /// The file of its key can't be read, or holds none.
+    ClientKey(PathBuf),
+    /// Our own certificate and its key don't belong together.
+    ClientIdentity(PathBuf, Error),
     /// The library refuses the settings.
     Library(Error),
 }
@@ -42,6 +48,14 @@ impl fmt::Display for TlsSetupError {
             Self::NobodyTrusted => f.write_str(
                 "no certificate is trusted: this system has none; install its CA certificates or name a file",
             ),
+            Self::ClientCertificate(path, error) => write!(f, "{}: {error}", path.display()),
+            // What is wrong with a key is nobody's business.
+            Self::ClientKey(path) => {
+                write!(f, "{}: no PEM file of a private key", path.display())
+            }
+            Self::ClientIdentity(path, error) => {
+                write!(f, "{} and its key: {error}", path.display())
+            }
             Self::Library(error) => write!(f, "TLS: {error}"),
         }
     }
@@ -50,7 +64,10 @@ impl fmt::Display for TlsSetupError {
 impl std::error::Error for TlsSetupError {}
 
 /// Makes TLS connections as `settings` ask for. Reads the trusted certificates, so it may wait for the disk.
-pub(super) fn connector(settings: &TlsSettings) -> Result<TlsConnector, TlsSetupError> {
+///
+/// # Errors
+/// A file can't be used, or nobody is trusted.
+pub fn connector(settings: &TlsSettings) -> Result<TlsConnector, TlsSetupError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let chain = if settings.verify_peer {
         let roots = Arc::new(roots(settings)?);
@@ -65,14 +82,36 @@ pub(super) fn connector(settings: &TlsSettings) -> Result<TlsConnector, TlsSetup
         verify_host: settings.verify_host,
         provider: Arc::clone(&provider),
     };
-    let mut config = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(TlsSetupError::Library)?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
+        .with_custom_certificate_verifier(Arc::new(verifier));
+    let mut config = match &settings.client {
+        None => builder.with_no_client_auth(),
+        Some(identity) => {
+            let (certificates, key) = own(identity)?;
+            builder
+                .with_client_auth_cert(certificates, key)
+                .map_err(|error| {
+                    TlsSetupError::ClientIdentity(identity.certificates.clone(), error)
+                })?
+        }
+    };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsConnector::from(Arc::new(config)))
+}
+
+/// Our own certificate, those between it and its authority, and its key.
+fn own(
+    identity: &ClientIdentity,
+) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsSetupError> {
+    let certificates = CertificateDer::pem_file_iter(&identity.certificates)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| TlsSetupError::ClientCertificate(identity.certificates.clone(), error))?;
+    let key = PrivateKeyDer::from_pem_file(&identity.key)
+        .map_err(|_| TlsSetupError::ClientKey(identity.key.clone()))?;
+    Ok((certificates, key))
 }
 
 fn roots(settings: &TlsSettings) -> Result<RootCertStore, TlsSetupError> {

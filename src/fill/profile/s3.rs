@@ -1,0 +1,295 @@
+//! Signatures of S3: AWS Signature Version 4 in the Authorization field, the payload unsigned.
+//!
+//! The library signs what it is given, so it is given only what S3 needs to be signed: Host and the `x-amz-` fields. A proxy on
+//! the way may then add or change others. Path and query are put on the wire in the one form that every server decodes
+//! as it was meant: all but unreserved octets percent-encoded, `+` too, which some take for a space.
+
+use std::time::Duration;
+
+use hyper::header::{AUTHORIZATION, HOST};
+use hyper::http::request::Parts;
+use hyper::http::uri::{PathAndQuery, Uri};
+use hyper::http::{HeaderName, HeaderValue, Request};
+use reqsign_aws_v4::{
+    AssumeRoleWithWebIdentityCredentialProvider, Credential, DefaultCredentialProvider,
+    EnvCredentialProvider, ProfileCredentialProvider, RequestSigner,
+};
+use reqsign_core::time::Timestamp;
+use reqsign_core::{Context, Error, ErrorKind, ProvideCredential, Result, Signer};
+
+use super::environment::{Environment, read_text};
+use super::fault::CredentialFault;
+use super::place::region_in;
+use super::settings::{ProfileRule, S3Keys};
+
+/// The region where nothing names one.
+const REGION: &str = "us-east-1";
+
+/// How long keys from files are used before the files are read again.
+const FILES_FOR: Duration = Duration::from_secs(300);
+
+const HEX: &[u8; 16] = b"0123456789ABCDEF";
+
+/// Signs requests to S3 services.
+#[derive(Debug)]
+pub(super) struct S3Signer {
+    signer: Signer<Credential>,
+    region: String,
+}
+
+impl S3Signer {
+    pub(super) fn new(rule: &ProfileRule, environment: &Environment) -> Self {
+        let context = environment.context();
+        // Takes the region of each request's host in turn; this one is a stand-in.
+        let stand_in = RequestSigner::new("s3", REGION);
+        let signer = if rule.s3.is_set() {
+            Signer::new(context, Keys(rule.s3.clone()), stand_in)
+        } else {
+            Signer::new(context, chain(rule.instance_role), stand_in)
+        };
+        Self {
+            signer,
+            region: rule.region.clone(),
+        }
+    }
+
+    /// Signs a request whose target is in origin form.
+    pub(super) async fn sign(
+        &self,
+        parts: &mut Parts,
+        is_https: bool,
+    ) -> std::result::Result<(), CredentialFault> {
+        let path = strict(&parts.uri).ok_or(CredentialFault::Unsignable)?;
+        let host = parts.headers.get(HOST).cloned();
+        let authority = host.as_ref().and_then(|host| host.to_str().ok());
+        let authority = authority.ok_or(CredentialFault::Unsignable)?;
+        let scheme = if is_https { "https" } else { "http" };
+        let mut signed = Request::new(()).into_parts().0;
+        signed.method = parts.method.clone();
+        signed.uri = Uri::builder()
+            .scheme(scheme)
+            .authority(authority)
+            .path_and_query(path.clone())
+            .build()
+            .map_err(|_| CredentialFault::Unsignable)?;
+        let lines = parts.headers.iter();
+        for (name, value) in lines.filter(|(name, _)| is_signed(name)) {
+            signed.headers.append(name.clone(), value.clone());
+        }
+        let region = match self.region.as_str() {
+            "" => region_in(signed.uri.host().unwrap_or_default()).unwrap_or(REGION),
+            region => region,
+        };
+        let signer = self
+            .signer
+            .clone()
+            .with_request_signer(RequestSigner::new("s3", region).with_standard_session_token());
+        signer
+            .sign(&mut signed, None)
+            .await
+            .map_err(|error| fault_of(&error))?;
+        parts.uri = Uri::from(path);
+        for (name, mut value) in signed.headers {
+            let Some(name) = name.filter(|name| *name != HOST) else {
+                continue;
+            };
+            if name == AUTHORIZATION || name.as_str().ends_with("-token") {
+                value.set_sensitive(true);
+            }
+            parts.headers.insert(name, value);
+        }
+        Ok(())
+    }
+}
+
+fn is_signed(name: &HeaderName) -> bool {
+    *name == HOST || name.as_str().starts_with("x-amz-")
+}
+
+fn fault_of(error: &Error) -> CredentialFault {
+    match error.kind() {
+        ErrorKind::CredentialInvalid => CredentialFault::Missing,
+        ErrorKind::RequestInvalid => CredentialFault::Unsignable,
+        _ => CredentialFault::Unusable,
+    }
+}
+
+/// Where keys are looked for that the config does not have: in the order of AWS's own programs. A program that prints
+/// credentials (`credential_process`) is not started.
+fn chain(instance_role: bool) -> DefaultCredentialProvider {
+    let builder = DefaultCredentialProvider::builder()
+        .env(EnvCredentialProvider::new())
+        .profile(ProfileCredentialProvider::default())
+        .web_identity(AssumeRoleWithWebIdentityCredentialProvider::default())
+        .no_process();
+    if instance_role {
+        builder.build()
+    } else {
+        builder.no_ecs().no_imds().build()
+    }
+}
+
+/// Keys of the config, in itself or in files.
+#[derive(Debug)]
+struct Keys(S3Keys);
+
+impl ProvideCredential for Keys {
+    type Credential = Credential;
+
+    async fn provide_credential(&self, _: &Context) -> Result<Option<Credential>> {
+        let keys = &self.0;
+        let read = async |text: &super::Secret, file: &Option<std::path::PathBuf>| match file {
+            Some(path) => read_text(path.clone())
+                .await
+                .ok_or_else(|| Error::config_invalid("a file of keys can't be read")),
+            None => Ok(text.reveal().to_owned()),
+        };
+        let access_key_id = read(&keys.access_key_id, &keys.access_key_id_file).await?;
+        let secret_access_key = read(&keys.secret_access_key, &keys.secret_access_key_file).await?;
+        let token = read(&keys.session_token, &keys.session_token_file).await?;
+        if access_key_id.is_empty() || secret_access_key.is_empty() {
+            return Ok(None);
+        }
+        let has_files = keys.access_key_id_file.is_some()
+            || keys.secret_access_key_file.is_some()
+            || keys.session_token_file.is_some();
+        Ok(Some(Credential {
+            access_key_id,
+            secret_access_key,
+            session_token: (!token.is_empty()).then_some(token),
+            expires_in: has_files.then(|| Timestamp::now() + FILES_FOR),
+        }))
+    }
+}
+
+/// Path and query with all but unreserved octets encoded, and what delimits them.
+fn strict(uri: &Uri) -> Option<PathAndQuery> {
+    let mut text = Vec::with_capacity(uri.path().len() + 32);
+    encode(uri.path().as_bytes(), b"/%", &mut text);
+    if let Some(query) = uri.query() {
+        text.push(b'?');
+        encode(query.as_bytes(), b"&=%", &mut text);
+    }
+    PathAndQuery::try_from(text).ok()
+}
+
+/// Appends `octets` with those encoded that are neither unreserved (RFC 3986 s2.3) nor `kept`. A `%` stays where it begins
+/// an encoding.
+fn encode(octets: &[u8], kept: &[u8], text: &mut Vec<u8>) {
+    for (at, &octet) in octets.iter().enumerate() {
+        let is_plain = octet.is_ascii_alphanumeric() || b"-._~".contains(&octet);
+        let is_kept = kept.contains(&octet) && (octet != b'%' || is_encoding(octets, at));
+        if is_plain || is_kept {
+            text.push(octet);
+        } else {
+            let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().unwrap_or_default();
+            text.extend([b'%', digit(octet >> 4), digit(octet & 15)]);
+        }
+    }
+}
+
+fn is_encoding(octets: &[u8], at: usize) -> bool {
+    let digits = octets.get(at + 1..at + 3);
+    digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+}
+
+/// A value for a field that nobody logs.
+pub(super) fn sensitive(text: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fill::profile::Secret;
+
+    fn signer(keys: S3Keys) -> S3Signer {
+        let rule = ProfileRule {
+            s3: keys,
+            instance_role: false,
+            ..ProfileRule::default()
+        };
+        S3Signer::new(&rule, &Environment::default())
+    }
+
+    fn keys() -> S3Keys {
+        S3Keys {
+            access_key_id: Secret::new("AKIDEXAMPLE"),
+            secret_access_key: Secret::new("wJalrXUtnFEMI"),
+            session_token: Secret::new("tokentokentoken"),
+            ..S3Keys::default()
+        }
+    }
+
+    fn parts(target: &str) -> Parts {
+        let request = Request::get(target)
+            .header("Host", "b.s3.eu-central-1.amazonaws.com")
+            .header("Via", "1.1 x")
+            .header("Range", "bytes=0-1");
+        request.body(()).unwrap().into_parts().0
+    }
+
+    fn run<T>(work: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+            .block_on(work)
+    }
+
+    #[test]
+    fn signature_covers_the_host_and_leaves_other_fields_alone() {
+        let mut signed = parts("/a b+c?d=e+f".replace(' ', "%20").as_str());
+        run(signer(keys()).sign(&mut signed, true)).unwrap();
+        assert_eq!(signed.uri.to_string(), "/a%20b%2Bc?d=e%2Bf");
+        let line = signed.headers["authorization"].to_str().unwrap();
+        let expected = "SignedHeaders=host;x-amz-content-sha256;x-amz-date;x-amz-security-token,";
+        assert!(line.contains(expected), "{line}");
+        assert!(line.contains("/eu-central-1/s3/aws4_request"), "{line}");
+        assert_eq!(signed.headers["via"], "1.1 x");
+        assert_eq!(signed.headers["x-amz-content-sha256"], "UNSIGNED-PAYLOAD");
+        let shown = format!("{:?}", signed.headers);
+        assert!(
+            !shown.contains("tokentoken") && !shown.contains("Signature="),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn keys_that_are_nowhere_are_missing() {
+        let mut signed = parts("/");
+        let found = run(signer(S3Keys::default()).sign(&mut signed, true));
+        assert_eq!(found, Err(CredentialFault::Missing));
+        let gone = S3Keys {
+            secret_access_key: Secret::default(),
+            secret_access_key_file: Some("/nowhere/at/all".into()),
+            ..keys()
+        };
+        let found = run(signer(gone).sign(&mut signed, true));
+        assert_eq!(found, Err(CredentialFault::Unusable));
+    }
+
+    #[test]
+    fn path_that_is_not_utf8_is_not_signed() {
+        let mut signed = parts("/%E9");
+        let found = run(signer(keys()).sign(&mut signed, true));
+        assert_eq!(found, Err(CredentialFault::Unsignable));
+    }
+
+    #[test]
+    fn target_is_encoded_once() {
+        let cases = [
+            ("/a%20b", "/a%20b"),
+            ("/a+b:c@d(e)!'*", "/a%2Bb%3Ac%40d%28e%29%21%27%2A"),
+            ("/a%zz%2", "/a%25zz%252"),
+            ("/a//b/./c", "/a//b/./c"),
+            ("/a?x=1/2&y", "/a?x=1%2F2&y"),
+        ];
+        for (target, expected) in cases {
+            let uri: Uri = target.parse().unwrap();
+            assert_eq!(strict(&uri).unwrap().as_str(), expected);
+        }
+    }
+}
