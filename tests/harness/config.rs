@@ -61,6 +61,8 @@ pub(crate) struct Config {
     pub(crate) sites: Vec<String>,
     pub(crate) workers: usize,
     pub(crate) admin: String,
+    /// Variables that the server gets beside those of the test; none about credentials come from there.
+    pub(crate) environment: Vec<(String, String)>,
 }
 
 impl Default for Config {
@@ -77,6 +79,7 @@ impl Default for Config {
             sites: Vec::new(),
             workers: 2,
             admin: "127.0.0.1:0".to_owned(),
+            environment: Vec::new(),
         }
     }
 }

@@ -78,7 +78,16 @@ impl Server {
         let file = folder.path("hotplate.toml");
         fs::write(&file, config.text(driver)).expect("the config");
         let output = |name: &str| fs::File::create(folder.path(name)).expect("an output file");
-        let mut child = command(descriptors_max)
+        let mut command = command(descriptors_max);
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("AWS_") || text.starts_with("AZURE_") {
+                command.env_remove(&name);
+            }
+        }
+        let environment = config.environment.iter();
+        let mut child = command
+            .envs(environment.map(|(name, value)| (name, value)))
             .args(["serve", "--config"])
             .arg(&file)
             .current_dir(folder.path(""))

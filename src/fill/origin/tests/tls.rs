@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
+use rustls::server::WebPkiClientVerifier;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::*;
@@ -12,6 +13,8 @@ use super::*;
 /// An authority, and a server's settings for a certificate of it.
 struct Authority {
     file: tempfile::NamedTempFile,
+    /// The server's certificate and key, which a client may show as its own.
+    identity: [tempfile::NamedTempFile; 2],
     server: Arc<ServerConfig>,
 }
 
@@ -32,17 +35,30 @@ impl Authority {
             .unwrap();
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(issuer.pem().as_bytes()).unwrap();
+        let mut identity = [(); 2].map(|()| tempfile::NamedTempFile::new().unwrap());
+        identity[0].write_all(leaf.pem().as_bytes()).unwrap();
+        identity[1]
+            .write_all(key.serialize_pem().as_bytes())
+            .unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(issuer.der().clone()).unwrap();
+        let clients =
+            WebPkiClientVerifier::builder_with_provider(roots.into(), Arc::clone(&provider))
+                .allow_unauthenticated()
+                .build()
+                .unwrap();
         let mut server = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
-            .with_no_client_auth()
+            .with_client_cert_verifier(clients)
             .with_single_cert(vec![leaf.der().clone()], key)
             .unwrap();
         server.alpn_protocols = vec![b"http/1.1".to_vec()];
         Self {
             file,
+            identity,
             server: Arc::new(server),
         }
     }
@@ -226,6 +242,57 @@ fn rfc9112_s9_8_connection_cut_without_the_end_of_tls_is_never_a_clean_end() {
         let origin = tls_origin(&peer, "localhost", authority.trusted());
         assert_eq!(ask(&origin).await, Err(OriginFault::Truncated));
     });
+}
+
+#[test]
+fn certificate_of_our_own_is_shown_to_who_asks_for_one() {
+    let authority = Authority::certifying(&["localhost"]);
+    let peer = authority.peer(|stream| {
+        while has_head(stream) {
+            let shown = stream.conn.peer_certificates().map_or(0, <[_]>::len);
+            let body = "x".repeat(shown);
+            write!(
+                stream,
+                "HTTP/1.1 200 OK\r\nContent-Length: {shown}\r\n\r\n{body}"
+            )
+            .unwrap();
+        }
+    });
+    let [certificates, key] = &authority.identity;
+    let identity = ClientIdentity {
+        certificates: certificates.path().to_owned(),
+        key: key.path().to_owned(),
+    };
+    let with = |client: Option<ClientIdentity>| TlsSettings {
+        client,
+        ..authority.trusted()
+    };
+    run(async {
+        let shown = ask(&tls_origin(
+            &peer,
+            "localhost",
+            with(Some(identity.clone())),
+        ))
+        .await;
+        assert_eq!(shown, Ok(1));
+        assert_eq!(
+            ask(&tls_origin(&peer, "localhost", with(None))).await,
+            Ok(0)
+        );
+    });
+    for (certificates, key) in [(certificates, certificates), (key, key)] {
+        let mut settings = OriginSettings {
+            urls: vec![url(1)],
+            ..OriginSettings::default()
+        };
+        settings.urls[0].https = true;
+        settings.tls = with(Some(ClientIdentity {
+            certificates: certificates.path().to_owned(),
+            key: key.path().to_owned(),
+        }));
+        let error = Origin::new(settings, Arc::default()).unwrap_err();
+        assert!(!error.to_string().contains("BEGIN"), "{error}");
+    }
 }
 
 #[test]

@@ -1,0 +1,21 @@
+//! Private origins and uploads over real sockets: the built server, servers that verify signatures for real (moto for S3,
+//! Azurite for Azure; installed by `tests/install`, else those tests say that they are skipped), and an origin that
+//! says what the scenario wants for everything that goes wrong.
+
+#[cfg(test)]
+#[macro_use]
+#[path = "../harness/mod.rs"]
+#[expect(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    reason = "shared with the other test binaries; each uses its part"
+)]
+mod harness;
+
+#[cfg(test)]
+mod parts;
+#[cfg(test)]
+mod profiles;
+#[cfg(test)]
+mod roles;
