@@ -14,6 +14,7 @@ mod contradictions;
 mod document;
 mod draft;
 pub mod fault;
+pub mod import;
 mod keys;
 pub mod mistake;
 mod origin_url;
