@@ -8,6 +8,7 @@ mod admin_door;
 mod check;
 pub mod exit_code;
 mod explain;
+mod import;
 mod ls;
 mod purge;
 mod serve;
@@ -48,6 +49,8 @@ enum Command {
         #[arg(long)]
         keys: bool,
     },
+    /// Print the config of Apache httpd or FreeSWITCH's mod_http_cache as a config of Hotplate
+    Import(import::What),
     /// Print the statistics of a running server
     Stats {
         #[command(flatten)]
@@ -128,6 +131,7 @@ fn run(line: CommandLine) -> ExitCode {
         None | Some(Command::Serve) => serve::command(config),
         Some(Command::Check { keys: true }) => check::keys(),
         Some(Command::Check { keys: false }) => check::command(config),
+        Some(Command::Import(what)) => import::command(what),
         Some(Command::Stats { server, json }) => {
             with_door(server, &named, config, |door| stats::command(door, json))
         }
@@ -188,8 +192,11 @@ mod tests {
 
     #[test]
     fn wrong_command_line_is_a_usage_error() {
-        let cases: [&[&str]; 12] = [
+        let cases: [&[&str]; 15] = [
             &["bake"],
+            &["import"],
+            &["import", "a", "--from", "nginx"],
+            &["import", "a", "-D", "=b"],
             &["--confg", "a"],
             &["stats", "--admin", "nowhere"],
             &["check", "extra"],

@@ -25,14 +25,6 @@ pub(super) fn import(options: &Options, bytes: &[u8]) -> Result<Page, ImportErro
             lines,
         });
     }
-    groups.push(Group {
-        why: "the words of FreeSWITCH's dialplan and API:".to_owned(),
-        lines: vec![
-            "http_get, http_tryget, http_prefetch, http_put, http_remove_cache and http_clear_cache are answered by `hotplate fs`"
-                .to_owned(),
-            "http_cache://URL is not a file that other programs can open: play what http_get returns".to_owned(),
-        ],
-    });
     Ok(Page {
         intro: Vec::new(),
         blocks,
