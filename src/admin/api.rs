@@ -1,12 +1,14 @@
 //! The admin API's server: HTTP/1.1 on a thread of its own, so that no scrape delays a worker.
 //!
 //! Everything has a limit: [`CONNECTIONS_MAX`] connections (more wait in the kernel's queue), a deadline for each head,
-//! and a life span for each connection, so that a client that stops reading holds its place for that long at most.
+//! and a life span for each connection, so that a client that stops reading holds its place for that long at most. An answer that
+//! is being made, such as that to a get of the media library, is waited for beyond it.
 
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -26,7 +28,7 @@ use super::route::AdminDesk;
 use super::settings::AdminSettings;
 
 /// Most connections at a time.
-pub const CONNECTIONS_MAX: usize = 64;
+pub const CONNECTIONS_MAX: usize = 256;
 
 /// Longest wait for a request's head, between requests too.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -224,7 +226,13 @@ async fn converse<S>(stream: S, desk: &AdminDesk, bounds: Bounds, mut stop: watc
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let service = service_fn(|request| async { Ok::<_, Infallible>(desk.answer(request).await) });
+    let is_busy = AtomicBool::new(false);
+    let service = service_fn(|request| async {
+        is_busy.store(true, Ordering::Relaxed);
+        let answer = desk.answer(request).await;
+        is_busy.store(false, Ordering::Relaxed);
+        Ok::<_, Infallible>(answer)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(bounds.head_timeout)
@@ -235,7 +243,7 @@ where
     let must_end = async {
         tokio::select! {
             _ = stop.changed() => {}
-            () = sleep(bounds.connection_life) => {}
+            () = outlived(&is_busy, bounds) => {}
         }
     };
     let ended = tokio::select! {
@@ -249,6 +257,14 @@ where
     if let Err(error) = ended {
         // The client's doing: a malformed head, a deadline missed, a reset.
         tracing::debug!(%error, "an admin connection failed");
+    }
+}
+
+/// The end of a connection's life, which no answer that is being made sees.
+async fn outlived(is_busy: &AtomicBool, bounds: Bounds) {
+    sleep(bounds.connection_life).await;
+    while is_busy.load(Ordering::Relaxed) {
+        sleep(bounds.farewell).await;
     }
 }
 

@@ -20,6 +20,7 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 
 use super::cache_api;
+use super::library::{self, LibraryEndpoint};
 use super::metrics::{self, Exposition};
 use super::observed::{Observed, Phase};
 use super::operator::CacheOperator;
@@ -52,6 +53,8 @@ pub enum Endpoint {
     List,
     /// `/api/cache/clear`: removes all that is stored.
     Clear,
+    /// The media library's.
+    Library(LibraryEndpoint),
     /// `/api/explain`: why a request is answered as it is.
     Explain,
 }
@@ -69,13 +72,17 @@ impl Endpoint {
             "/api/cache/ls" => Some(Self::List),
             "/api/cache/clear" => Some(Self::Clear),
             "/api/explain" => Some(Self::Explain),
-            _ => None,
+            _ => LibraryEndpoint::at(path).map(Self::Library),
         }
     }
 
     /// Whether it changes something, and so is asked by POST.
     const fn changes(self) -> bool {
-        matches!(self, Self::Purge | Self::Clear)
+        match self {
+            Self::Purge | Self::Clear => true,
+            Self::Library(endpoint) => endpoint.changes(),
+            _ => false,
+        }
     }
 
     /// Its methods, as Allow has them.
@@ -85,7 +92,11 @@ impl Endpoint {
 
     /// Whether a request for it may have a body.
     const fn takes_body(self) -> bool {
-        matches!(self, Self::Purge)
+        match self {
+            Self::Purge => true,
+            Self::Library(endpoint) => endpoint.changes(),
+            _ => false,
+        }
     }
 }
 
@@ -168,6 +179,9 @@ impl AdminDesk {
             Endpoint::List => {
                 self.operate(move |operator| cache_api::list(operator, &query))
                     .await
+            }
+            Endpoint::Library(endpoint) => {
+                library::answer(&self.observed, endpoint, &body.to_bytes()).await
             }
             Endpoint::Explain => {
                 self.operate(move |operator| cache_api::explain(operator, &query, &accept))

@@ -41,6 +41,8 @@ pub(super) enum AskError {
     Status(StatusCode),
     /// The server says what is wrong with the question.
     Refused(String),
+    /// The server understood, and says in JSON why it did not do it: the status, and the answer.
+    Told(StatusCode, serde_json::Value),
     /// The body isn't JSON.
     NotJson(serde_json::Error),
 }
@@ -54,11 +56,17 @@ impl fmt::Display for AskError {
             Self::Runtime(error) => write!(f, "can't start: {error}"),
             Self::Connect(error) => write!(f, "{error}; is the server running?"),
             Self::Http(error) => write!(f, "no HTTP answer: {error}"),
-            Self::TimedOut => write!(
-                f,
-                "no answer within {} s; is this the admin address?",
-                ANSWER_TIME_MAX.as_secs()
-            ),
+            Self::TimedOut => f.write_str("no answer in time; is this the admin address?"),
+            Self::Told(_, told) => {
+                let text = |name: &str| told[name].as_str().unwrap_or_default();
+                write!(f, "{} (", text("error"))?;
+                match text("fault") {
+                    "caller" => f.write_str("the request's fault"),
+                    "origin" => f.write_str("the origin's fault"),
+                    _ => f.write_str("this server's fault"),
+                }?;
+                write!(f, ": {})", text("code"))
+            }
             Self::Body(reason) => write!(f, "the answer broke off: {reason}"),
             Self::Status(status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)) => write!(
                 f,
@@ -83,6 +91,8 @@ pub(super) struct Question<'q> {
     change: Option<Bytes>,
     /// The media type of the answer.
     accept: &'static str,
+    /// Longest time from the connect to the last byte of the answer.
+    patience: Duration,
 }
 
 impl<'q> Question<'q> {
@@ -92,7 +102,13 @@ impl<'q> Question<'q> {
             path: path.into(),
             change: None,
             accept: "application/json",
+            patience: ANSWER_TIME_MAX,
         }
+    }
+
+    /// The same, to be waited for longer.
+    pub(super) fn waiting(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Posts `body` to `path`; the answer is JSON.
@@ -143,7 +159,7 @@ fn ask_bytes(
         .map_err(AskError::Runtime)?;
     runtime.block_on(async {
         let answer = exchange(address, token, question);
-        let in_time = tokio::time::timeout(ANSWER_TIME_MAX, answer).await;
+        let in_time = tokio::time::timeout(question.patience, answer).await;
         in_time.unwrap_or(Err(AskError::TimedOut))
     })
 }
@@ -220,6 +236,13 @@ where
     let body = collected
         .map(http_body_util::Collected::to_bytes)
         .map_err(|error| AskError::Body(error.to_string()));
+    if !status.is_success()
+        && let Ok(body) = &body
+        && let Ok(told) = serde_json::from_slice::<serde_json::Value>(body)
+        && told["code"].is_string()
+    {
+        return Err(AskError::Told(status, told));
+    }
     match status {
         StatusCode::OK => body,
         StatusCode::BAD_REQUEST => {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use hyper::StatusCode;
 use serde_json::Value;
 
 use super::admin_client::{self, AskError, Question};
@@ -60,10 +61,30 @@ impl AdminDoor {
         answer.map_err(|error| self.complain(&error))
     }
 
+    /// As [`ask`](Self::ask); where the server says in JSON why it did not do it, that is the answer, with the code that the command
+    /// ends with.
+    pub(super) fn ask_all(&self, question: &Question<'_>) -> Result<(Value, ExitCode), ExitCode> {
+        match admin_client::ask(&self.address, &self.token, question) {
+            Ok(told) => Ok((told, ExitCode::Success)),
+            Err(error) => {
+                let code = self.complain(&error);
+                match error {
+                    AskError::Told(_, told) => Ok((told, code)),
+                    _ => Err(code),
+                }
+            }
+        }
+    }
+
     fn complain(&self, error: &AskError) -> ExitCode {
-        if let AskError::Refused(reason) = error {
+        match error {
             // Asking again won't help: what was typed is wrong.
-            return terminal::complain(reason, ExitCode::Usage);
+            AskError::Refused(reason) => return terminal::complain(reason, ExitCode::Usage),
+            AskError::Told(StatusCode::BAD_REQUEST, _) => {
+                return terminal::complain(error, ExitCode::Usage);
+            }
+            AskError::Told(..) => return terminal::complain(error, ExitCode::Failure),
+            _ => {}
         }
         let at = match &self.address {
             AdminAddress::Off => String::new(),

@@ -8,6 +8,7 @@ mod admin_door;
 mod check;
 pub mod exit_code;
 mod explain;
+mod get;
 mod import;
 mod ls;
 mod purge;
@@ -72,6 +73,27 @@ enum Command {
         server: RunningServer,
         #[command(flatten)]
         what: ls::What,
+    },
+    /// Print the local path of what a URL stands for; a running server fetches it where it isn't stored or not fresh
+    Get {
+        #[command(flatten)]
+        server: RunningServer,
+        #[command(flatten)]
+        what: get::What,
+    },
+    /// Print the local path of what a URL stands for, where a running server has it fresh; nothing is fetched
+    Tryget {
+        #[command(flatten)]
+        server: RunningServer,
+        #[command(flatten)]
+        what: get::What,
+    },
+    /// Remove what a running server has stored of a URL, and of those that it redirects to
+    Remove {
+        #[command(flatten)]
+        server: RunningServer,
+        #[command(flatten)]
+        what: get::Removed,
     },
     /// Remove everything that a running server has stored
     Clear {
@@ -141,6 +163,15 @@ fn run(line: CommandLine) -> ExitCode {
         Some(Command::Ls { server, what }) => {
             with_door(server, &named, config, |door| ls::command(door, &what))
         }
+        Some(Command::Get { server, what }) => {
+            with_door(server, &named, config, |door| get::get(door, &what))
+        }
+        Some(Command::Tryget { server, what }) => {
+            with_door(server, &named, config, |door| get::tryget(door, &what))
+        }
+        Some(Command::Remove { server, what }) => {
+            with_door(server, &named, config, |door| get::remove(door, &what))
+        }
         Some(Command::Clear { server }) => with_door(server, &named, config, purge::clear),
         Some(Command::Explain { server, what }) => {
             with_door(server, &named, config, |door| explain::command(door, &what))
@@ -206,6 +237,9 @@ mod tests {
             &["purge", "--all", "--prefix", "http://a/"],
             &["ls", "--limit", "0"],
             &["clear", "now"],
+            &["get"],
+            &["tryget", "http://a/", "http://b/"],
+            &["remove"],
             &["explain"],
             &["explain", "-H", "Accept: a"],
         ];

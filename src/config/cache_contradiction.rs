@@ -23,6 +23,8 @@ pub enum CacheContradiction {
     },
     /// Keys of a disk store that has no folder.
     DiskWithoutPath,
+    /// A library that has no disk store to keep its files in.
+    LibraryWithoutDisk,
     /// The disk store's folder in a site's root, or around it.
     DiskInRoot {
         /// The root's line.
@@ -91,6 +93,9 @@ impl fmt::Display for CacheContradiction {
             }
             Self::DiskWithoutPath => {
                 "not set, so there is no disk store and what is said about it has no effect; set it, to \"\" to leave the store off"
+            }
+            Self::LibraryWithoutDisk => {
+                "its files are kept in the disk store, and there is none; set disk.path"
             }
             Self::NothingToServe => "it needs root, origin or both",
             Self::CacheControlWithoutRoot => {

@@ -38,6 +38,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use crate::admin::settings::{AdminAddress, AdminSettings};
+use crate::fill::library::LibrarySettings;
 use crate::fill::profile::ProfileRule;
 use crate::fill::settings::FillSettings;
 use crate::index::sites::SiteRule;
@@ -70,6 +71,8 @@ pub struct Settings {
     pub disk: Option<DiskSettings>,
     /// Bounds of fetching from origins.
     pub fill: FillSettings,
+    /// The media library.
+    pub library: LibrarySettings,
     /// The `[[pin]]` tables in the order of the file.
     pub pins: Vec<PinRule>,
     /// The `[[site]]` tables in the order of the file.
@@ -94,6 +97,7 @@ impl Default for Settings {
             memory: MemorySettings::default(),
             disk: None,
             fill: FillSettings::default(),
+            library: LibrarySettings::default(),
             pins: Vec::new(),
             sites: Vec::new(),
             profiles: Vec::new(),

@@ -29,6 +29,7 @@ pub fn reference() -> Vec<Row> {
     append(&mut rows, &keys::MEMORY);
     append(&mut rows, &keys::DISK);
     append(&mut rows, &keys::FILL);
+    append(&mut rows, &keys::LIBRARY);
     append(&mut rows, &keys::PIN);
     append(&mut rows, &keys::SITE);
     append(&mut rows, &keys::RULE);

@@ -55,6 +55,10 @@ pub enum Rule {
     OnlyIfCached,
     /// The origin could not be reached.
     OriginUnreachable,
+    /// The origin's name has no address.
+    OriginNameUnknown,
+    /// The origin's name has only addresses that may not be asked.
+    OriginAddressRefused,
     /// The origin did not answer in time.
     OriginTimeout,
     /// What the origin said makes no sense, or it broke off.
@@ -97,6 +101,8 @@ impl Rule {
             Self::Passed => "fwd=miss; detail=passed",
             Self::OnlyIfCached => "detail=only-if-cached",
             Self::OriginUnreachable => "fwd=miss; detail=origin-unreachable",
+            Self::OriginNameUnknown => "fwd=miss; detail=origin-name-unknown",
+            Self::OriginAddressRefused => "fwd=miss; detail=origin-address-refused",
             Self::OriginTimeout => "fwd=miss; detail=origin-timeout",
             Self::OriginBroken => "fwd=miss; detail=origin-broken",
             Self::OriginBusy => "fwd=miss; detail=origin-busy",

@@ -57,6 +57,7 @@ pub(crate) struct Config {
     pub(crate) memory: Vec<String>,
     pub(crate) disk: Vec<String>,
     pub(crate) fill: Vec<String>,
+    pub(crate) library: Vec<String>,
     pub(crate) pins: Vec<Pin>,
     pub(crate) sites: Vec<String>,
     pub(crate) workers: usize,
@@ -75,6 +76,7 @@ impl Default for Config {
             memory: Vec::new(),
             disk: Vec::new(),
             fill: Vec::new(),
+            library: Vec::new(),
             pins: Vec::new(),
             sites: Vec::new(),
             workers: 2,
@@ -115,6 +117,10 @@ impl Config {
         }
         line("\n[fill]");
         self.fill.iter().for_each(|content| line(content));
+        if !self.library.is_empty() {
+            line("\n[library]");
+            self.library.iter().for_each(|content| line(content));
+        }
         for pin in &self.pins {
             line("\n[[pin]]");
             pin.lines.iter().for_each(|content| line(content));

@@ -24,6 +24,7 @@ use crate::fill::delivery::Delivery;
 use crate::fill::desk::{Desk, DeskSettings};
 use crate::fill::disk::{DiskThread, DiskTier};
 use crate::fill::keeper::{KeeperCounts, KeeperSettings};
+use crate::fill::library::{LIBRARY, Library, LibraryError, LibraryStart, LibraryThread, Mailbox};
 use crate::fill::origin::OriginCounts;
 use crate::fill::pins::{BoardSettings, PinBoard, PinReport};
 use crate::fill::profile::Profiles;
@@ -52,6 +53,8 @@ pub(super) enum LaunchError {
     Admin(AdminError),
     /// The disk store can't be opened.
     Disk(PathBuf, DiskError),
+    /// The media library can't begin.
+    Library(LibraryError),
     /// The system refused something.
     System(&'static str, io::Error),
 }
@@ -68,6 +71,7 @@ impl fmt::Display for LaunchError {
                     path.display()
                 )
             }
+            Self::Library(error) => error.fmt(f),
             Self::System(what, error) => write!(f, "cannot {what}: {error}"),
         }
     }
@@ -101,6 +105,8 @@ pub(super) struct Fleet {
     pub(super) profiles: SharedProfiles,
     pub(super) cache: CacheOperator,
     pub(super) disk: Option<RunningDisk>,
+    pub(super) library: Arc<Library>,
+    library_thread: Option<LibraryThread>,
     pub(super) access_log: Option<AccessLog>,
     pub(super) admin: Option<AdminServer>,
     workers: Vec<JoinHandle<()>>,
@@ -139,10 +145,8 @@ impl Fleet {
         let disk = start_disk(&settings, &responses)?;
         let stores = stores_of(&responses, disk.as_ref());
         let cache = CacheOperator::new(stores.clone(), Arc::clone(&sites), Arc::clone(&index));
-        let (fills, origins) = (Arc::default(), Arc::default());
-        let known = (&*sites, private.shared(), stores);
-        let counts = (&fills, &origins);
-        let desk = start_desk(&settings, known, counts, &pins, &postboxes, shares)?;
+        let known = (&sites, private.shared(), stores);
+        let behind = start_backstage(&settings, known, &pins, &postboxes, shares)?;
 
         let shared = Shared {
             limits,
@@ -150,7 +154,7 @@ impl Fleet {
             sites: Arc::clone(&sites),
             responses,
             files_max: files_max(shares.roots_max, count),
-            orders: desk.orders(),
+            orders: behind.desk.orders(),
             crowd: Arc::new(Crowd::default()),
         };
         let admin = api::start(
@@ -162,8 +166,9 @@ impl Fleet {
                 refusal_names: Reject::ALL.iter().map(|reject| reject.name()).collect(),
                 pins: report_reader(pins.shown()),
                 cache: cache.clone(),
-                fills,
-                origins,
+                library: Some(Arc::clone(&behind.library)),
+                fills: behind.fills,
+                origins: behind.origins,
                 driver: DriverReport {
                     name: plan.driver.to_string(),
                     reason: plan.reason.clone(),
@@ -184,11 +189,13 @@ impl Fleet {
             postboxes,
             pins,
             report,
-            desk,
+            desk: behind.desk,
             sites,
             profiles: private,
             cache,
             disk,
+            library: behind.library,
+            library_thread: Some(behind.library_thread),
             access_log,
             admin: Some(admin),
             workers,
@@ -231,6 +238,10 @@ impl Fleet {
             (self.settings.memory != new.memory, "[memory]"),
             (self.settings.disk != new.disk, "[disk]"),
             (self.settings.fill != new.fill, "[fill]"),
+            (
+                self.settings.library.group != new.library.group,
+                "library.group",
+            ),
         ]
         .into_iter()
         .filter_map(|(changed, what)| changed.then_some(what))
@@ -246,6 +257,9 @@ impl Fleet {
         }
         if let Some(admin) = self.admin.take() {
             admin.stop();
+        }
+        if let Some(library) = self.library_thread.take() {
+            library.stop();
         }
         if let Some(disk) = self.disk.take() {
             disk.thread.stop();
@@ -321,14 +335,63 @@ fn start_disk(
     }))
 }
 
+/// What works behind the workers.
+struct Backstage {
+    fills: Arc<KeeperCounts>,
+    origins: Arc<OriginCounts>,
+    desk: Desk,
+    library: Arc<Library>,
+    library_thread: LibraryThread,
+}
+
+/// Starts the fill threads, and the library, which is one more worker of theirs.
+fn start_backstage(
+    settings: &Settings,
+    (sites, profiles, stores): (&Arc<SiteTable>, &Arc<ArcSwap<Profiles>>, Stores),
+    pins: &PinBoard,
+    postboxes: &[Postbox],
+    shares: DescriptorPlan,
+) -> Result<Backstage, LaunchError> {
+    let (fills, origins) = (Arc::default(), Arc::default());
+    let mailbox = Arc::<Mailbox>::default();
+    let desk = start_desk(
+        settings,
+        (sites, profiles, stores.clone()),
+        (&fills, &origins),
+        pins,
+        Arc::new(Postman {
+            postboxes: postboxes.to_vec(),
+            library: Arc::clone(&mailbox),
+        }),
+        (revoker(postboxes), shares),
+    )?;
+    mailbox.open(desk.orders());
+    let (library, library_thread) = Library::start(LibraryStart {
+        settings: settings.library.clone(),
+        sites: Arc::clone(sites),
+        responses: stores.responses,
+        disk: stores.disk,
+        disk_max: disk_max(settings),
+        mailbox,
+    })
+    .map_err(LaunchError::Library)?;
+    Ok(Backstage {
+        fills,
+        origins,
+        desk,
+        library,
+        library_thread,
+    })
+}
+
 /// Starts the fill threads.
 fn start_desk(
     settings: &Settings,
     (sites, profiles, stores): (&SiteTable, &Arc<ArcSwap<Profiles>>, Stores),
     (fills, origins): (&Arc<KeeperCounts>, &Arc<OriginCounts>),
     pins: &PinBoard,
-    postboxes: &[Postbox],
-    shares: DescriptorPlan,
+    delivery: Arc<dyn Delivery>,
+    (wake, shares): (Arc<dyn Fn() + Send + Sync>, DescriptorPlan),
 ) -> Result<Desk, LaunchError> {
     let disk = settings.disk.clone().unwrap_or_default();
     Desk::start(DeskSettings {
@@ -338,11 +401,7 @@ fn start_desk(
             fill: settings.fill,
             memory_max_object: settings.memory.max_object.in_memory(),
             object_max: settings.memory.size.0 / OBJECT_SHARE,
-            disk_max: match (&stores.disk, disk.max_object.0) {
-                (None, _) => 0,
-                (Some(_), 0) => disk.size.0,
-                (Some(_), max) => max,
-            },
+            disk_max: disk_max(settings),
             disk: stores.disk,
             block: disk.block.0,
             descriptors: Budget::new(shares.bodies_max),
@@ -355,12 +414,21 @@ fn start_desk(
             memory: Budget::new(0),
             descriptors: Budget::new(shares.roots_max),
         },
-        delivery: Arc::new(Postman(postboxes.to_vec())),
-        wake: revoker(postboxes),
+        delivery,
+        wake,
         origin_counts: Arc::clone(origins),
         profiles: Arc::clone(profiles),
     })
     .map_err(|error| LaunchError::System("start the fill threads", error))
+}
+
+/// The largest body that goes to the disk store.
+fn disk_max(settings: &Settings) -> u64 {
+    match &settings.disk {
+        None => 0,
+        Some(disk) if disk.max_object.0 == 0 => disk.size.0,
+        Some(disk) => disk.max_object.0,
+    }
 }
 
 /// Pins what is configured, and tells what came of it.
@@ -492,18 +560,23 @@ fn revoker(postboxes: &[Postbox]) -> Arc<dyn Fn() + Send + Sync> {
     Arc::new(move || postboxes.iter().for_each(Postbox::revoke))
 }
 
-/// Takes the fill thread's answers to the workers.
-struct Postman(Vec<Postbox>);
+/// Takes the fill thread's answers to the workers, and to the library.
+struct Postman {
+    postboxes: Vec<Postbox>,
+    library: Arc<Mailbox>,
+}
 
 impl Postman {
     fn postbox(&self, worker: WorkerId) -> Option<&Postbox> {
-        self.0.get(usize::from(worker.0))
+        self.postboxes.get(usize::from(worker.0))
     }
 }
 
 impl Delivery for Postman {
     fn put(&self, worker: WorkerId, filled: Filled) {
-        if let Some(postbox) = self.postbox(worker) {
+        if worker == LIBRARY {
+            self.library.deliver(filled);
+        } else if let Some(postbox) = self.postbox(worker) {
             // A worker that has gone has nobody left to answer.
             postbox.put(Mail::Filled(filled));
         }

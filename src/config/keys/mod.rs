@@ -1,6 +1,7 @@
 //! The table of keys: every table and key of the config with its default, its range and its help.
 
 mod fill;
+mod library;
 mod limits;
 mod pin;
 mod profile;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use super::shape::{Key, Shape};
 
 pub(super) use fill::FILL;
+pub(super) use library::LIBRARY;
 pub(super) use limits::LIMITS;
 pub(super) use pin::PIN;
 pub(super) use profile::PROFILE;
@@ -43,13 +45,14 @@ const HOST_FORM: &str = "a host name or an IP literal without port, such as \"me
 const FIELD_FORM: &str = "a field value, such as \"public, max-age=3600\", or \"\" to send none";
 
 /// The names of all tables that are in no other.
-pub(super) fn tables() -> [&'static str; 8] {
+pub(super) fn tables() -> [&'static str; 9] {
     [
         SERVER.name,
         LIMITS.name,
         MEMORY.name,
         DISK.name,
         FILL.name,
+        LIBRARY.name,
         PIN.name,
         SITE.name,
         PROFILE.name,
@@ -66,6 +69,7 @@ pub(super) fn table_of(key: &str, from: &str) -> Option<&'static str> {
         (MEMORY.name, MEMORY.written_if_has(key)),
         (DISK.name, DISK.written_if_has(key)),
         (FILL.name, FILL.written_if_has(key)),
+        (LIBRARY.name, LIBRARY.written_if_has(key)),
         (PIN.name, PIN.written_if_has(key)),
         (SITE.name, SITE.written_if_has(key)),
         (RULE.name, RULE.written_if_has(key)),

@@ -2,6 +2,7 @@
 
 mod broken;
 mod cache;
+mod library;
 mod profiles;
 mod sample;
 mod single;

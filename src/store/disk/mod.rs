@@ -357,6 +357,19 @@ impl Disk {
         self.working()?.materialise(id)
     }
 
+    /// The path at which the data file of a body stands, as long as its object is in the store.
+    #[must_use]
+    pub fn path_of(&self, file: &BodyFile) -> PathBuf {
+        let objects = self.settings.path.join(medium::OBJECTS);
+        objects.join(file.name().path())
+    }
+
+    /// The store's folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.settings.path
+    }
+
     /// Commits what is pending.
     ///
     /// # Errors
