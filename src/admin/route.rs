@@ -90,6 +90,14 @@ impl Endpoint {
         if self.changes() { "POST" } else { "GET, HEAD" }
     }
 
+    /// The longest body of a request for it.
+    const fn body_bytes_max(self) -> usize {
+        match self {
+            Self::Library(endpoint) => endpoint.body_bytes_max(),
+            _ => BODY_BYTES_MAX,
+        }
+    }
+
     /// Whether a request for it may have a body.
     const fn takes_body(self) -> bool {
         match self {
@@ -158,7 +166,10 @@ impl AdminDesk {
             return too_large("this endpoint takes no body");
         }
         let (head, body) = request.into_parts();
-        let Ok(body) = Limited::new(body, BODY_BYTES_MAX).collect().await else {
+        let Ok(body) = Limited::new(body, endpoint.body_bytes_max())
+            .collect()
+            .await
+        else {
             return too_large("the body is too long, or broke off");
         };
         let query = head.uri.query().unwrap_or_default().to_owned();
@@ -181,7 +192,7 @@ impl AdminDesk {
                     .await
             }
             Endpoint::Library(endpoint) => {
-                library::answer(&self.observed, endpoint, &body.to_bytes()).await
+                library::answer(&self.observed, endpoint, &body.to_bytes(), &query).await
             }
             Endpoint::Explain => {
                 self.operate(move |operator| cache_api::explain(operator, &query, &accept))

@@ -128,13 +128,16 @@ impl<'q> Question<'q> {
     }
 }
 
+/// The body of an answer, and the reason that stands beside it.
+type Told = (Bytes, Option<String>);
+
 /// Asks the admin API at `address`, with `token` unless it is empty, and returns the JSON of the answer.
 pub(super) fn ask(
     address: &AdminAddress,
     token: &str,
     question: &Question<'_>,
 ) -> Result<serde_json::Value, AskError> {
-    let body = ask_bytes(address, token, question)?;
+    let (body, _) = ask_bytes(address, token, question)?;
     serde_json::from_slice(&body).map_err(AskError::NotJson)
 }
 
@@ -144,15 +147,24 @@ pub(super) fn ask_text(
     token: &str,
     question: &Question<'_>,
 ) -> Result<String, AskError> {
-    let body = ask_bytes(address, token, question)?;
-    Ok(String::from_utf8_lossy(&body).into_owned())
+    ask_words(address, token, question).map(|(text, _)| text)
+}
+
+/// As [`ask_text`], with the reason that stands beside the text.
+pub(super) fn ask_words(
+    address: &AdminAddress,
+    token: &str,
+    question: &Question<'_>,
+) -> Result<(String, Option<String>), AskError> {
+    let (body, reason) = ask_bytes(address, token, question)?;
+    Ok((String::from_utf8_lossy(&body).into_owned(), reason))
 }
 
 fn ask_bytes(
     address: &AdminAddress,
     token: &str,
     question: &Question<'_>,
-) -> Result<Bytes, AskError> {
+) -> Result<Told, AskError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -168,7 +180,7 @@ async fn exchange(
     address: &AdminAddress,
     token: &str,
     question: &Question<'_>,
-) -> Result<Bytes, AskError> {
+) -> Result<Told, AskError> {
     match address {
         AdminAddress::Off => Err(AskError::Off),
         AdminAddress::Tcp(address) => {
@@ -201,7 +213,7 @@ async fn converse<S>(
     host: &str,
     token: &str,
     question: &Question<'_>,
-) -> Result<Bytes, AskError>
+) -> Result<Told, AskError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -230,6 +242,10 @@ where
     }
     let response = sender.send_request(request).await.map_err(AskError::Http)?;
     let status = response.status();
+    let beside = response.headers().get("hotplate-reason");
+    let beside = beside
+        .and_then(|reason| reason.to_str().ok())
+        .map(str::to_owned);
     let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX);
     let collected = body.collect().await;
     connection.abort();
@@ -244,7 +260,7 @@ where
         return Err(AskError::Told(status, told));
     }
     match status {
-        StatusCode::OK => body,
+        StatusCode::OK | StatusCode::ACCEPTED => body.map(|body| (body, beside)),
         StatusCode::BAD_REQUEST => {
             let reason = body.ok().and_then(|body| reason(&body));
             Err(reason.map_or(AskError::Status(status), AskError::Refused))

@@ -76,7 +76,22 @@ impl AdminDoor {
         }
     }
 
-    fn complain(&self, error: &AskError) -> ExitCode {
+    /// As [`ask_text`](Self::ask_text), with the reason that stands beside the text.
+    pub(super) fn ask_words(
+        &self,
+        question: &Question<'_>,
+    ) -> Result<(String, Option<String>), ExitCode> {
+        let answer = admin_client::ask_words(&self.address, &self.token, question);
+        answer.map_err(|error| self.complain(&error))
+    }
+
+    /// As [`ask`](Self::ask), without a word of what went wrong, for those who try again.
+    pub(super) fn try_ask(&self, question: &Question<'_>) -> Result<Value, AskError> {
+        admin_client::ask(&self.address, &self.token, question)
+    }
+
+    /// Tells why there is no answer; the code is what the command ends with.
+    pub(super) fn complain(&self, error: &AskError) -> ExitCode {
         match error {
             // Asking again won't help: what was typed is wrong.
             AskError::Refused(reason) => return terminal::complain(reason, ExitCode::Usage),

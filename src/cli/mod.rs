@@ -8,9 +8,11 @@ mod admin_door;
 mod check;
 pub mod exit_code;
 mod explain;
+mod fs;
 mod get;
 mod import;
 mod ls;
+mod prefetch;
 mod purge;
 mod serve;
 mod stats;
@@ -87,6 +89,20 @@ enum Command {
         server: RunningServer,
         #[command(flatten)]
         what: get::What,
+    },
+    /// Have a running server fetch URLs ahead, and wait until they are there
+    Prefetch {
+        #[command(flatten)]
+        server: RunningServer,
+        #[command(flatten)]
+        what: prefetch::What,
+    },
+    /// Ask a running server in the words of FreeSWITCH's mod_http_cache, such as "http_get URL"
+    Fs {
+        #[command(flatten)]
+        server: RunningServer,
+        #[command(flatten)]
+        what: fs::What,
     },
     /// Remove what a running server has stored of a URL, and of those that it redirects to
     Remove {
@@ -169,6 +185,12 @@ fn run(line: CommandLine) -> ExitCode {
         Some(Command::Tryget { server, what }) => {
             with_door(server, &named, config, |door| get::tryget(door, &what))
         }
+        Some(Command::Prefetch { server, what }) => with_door(server, &named, config, |door| {
+            prefetch::command(door, &what)
+        }),
+        Some(Command::Fs { server, what }) => {
+            with_door(server, &named, config, |door| fs::command(door, &what))
+        }
         Some(Command::Remove { server, what }) => {
             with_door(server, &named, config, |door| get::remove(door, &what))
         }
@@ -223,7 +245,7 @@ mod tests {
 
     #[test]
     fn wrong_command_line_is_a_usage_error() {
-        let cases: [&[&str]; 15] = [
+        let cases: [&[&str]; 17] = [
             &["bake"],
             &["import"],
             &["import", "a", "--from", "nginx"],
@@ -240,6 +262,8 @@ mod tests {
             &["get"],
             &["tryget", "http://a/", "http://b/"],
             &["remove"],
+            &["fs"],
+            &["prefetch", "--priority", "high"],
             &["explain"],
             &["explain", "-H", "Accept: a"],
         ];

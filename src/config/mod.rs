@@ -38,7 +38,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use crate::admin::settings::{AdminAddress, AdminSettings};
-use crate::fill::library::LibrarySettings;
+use crate::fill::library::{LibrarySettings, PrefetchRule};
 use crate::fill::profile::ProfileRule;
 use crate::fill::settings::FillSettings;
 use crate::index::sites::SiteRule;
@@ -73,6 +73,8 @@ pub struct Settings {
     pub fill: FillSettings,
     /// The media library.
     pub library: LibrarySettings,
+    /// The `[[prefetch]]` tables in the order of the file.
+    pub prefetches: Vec<PrefetchRule>,
     /// The `[[pin]]` tables in the order of the file.
     pub pins: Vec<PinRule>,
     /// The `[[site]]` tables in the order of the file.
@@ -98,6 +100,7 @@ impl Default for Settings {
             disk: None,
             fill: FillSettings::default(),
             library: LibrarySettings::default(),
+            prefetches: Vec::new(),
             pins: Vec::new(),
             sites: Vec::new(),
             profiles: Vec::new(),

@@ -34,6 +34,7 @@ pub fn reference() -> Vec<Row> {
     append(&mut rows, &keys::SITE);
     append(&mut rows, &keys::RULE);
     append(&mut rows, &keys::PROFILE);
+    append(&mut rows, &keys::PREFETCH);
     rows
 }
 

@@ -243,6 +243,14 @@ pub(super) fn content_type(text: &str) -> Result<String, Fault> {
     }
 }
 
+/// Reads the path of a file with URLs, which may be written later; empty for none.
+pub(super) fn file_of_urls(text: &str, folder: &Path) -> Result<Option<PathBuf>, Fault> {
+    match text.is_empty() {
+        true => Ok(None),
+        false => below(folder, text).map(Some),
+    }
+}
+
 /// Reads a media type, or all of a kind such as `audio/*`, in lower case and without parameters.
 pub(super) fn type_pattern(text: &str) -> Result<Box<str>, Fault> {
     let lower = text.to_ascii_lowercase();

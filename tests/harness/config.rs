@@ -58,6 +58,7 @@ pub(crate) struct Config {
     pub(crate) disk: Vec<String>,
     pub(crate) fill: Vec<String>,
     pub(crate) library: Vec<String>,
+    pub(crate) prefetches: Vec<String>,
     pub(crate) pins: Vec<Pin>,
     pub(crate) sites: Vec<String>,
     pub(crate) workers: usize,
@@ -77,6 +78,7 @@ impl Default for Config {
             disk: Vec::new(),
             fill: Vec::new(),
             library: Vec::new(),
+            prefetches: Vec::new(),
             pins: Vec::new(),
             sites: Vec::new(),
             workers: 2,
@@ -128,6 +130,10 @@ impl Config {
         for site in &self.sites {
             line("\n[[site]]");
             line(site);
+        }
+        for prefetch in &self.prefetches {
+            line("\n[[prefetch]]");
+            line(prefetch);
         }
         text
     }

@@ -23,8 +23,14 @@ mod extensions;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod freeswitch;
+#[cfg(test)]
 mod gets;
 #[cfg(test)]
 mod leases;
+#[cfg(test)]
+mod players;
+#[cfg(test)]
+mod prefetches;
 #[cfg(test)]
 mod redirects;

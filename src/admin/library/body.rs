@@ -83,12 +83,7 @@ impl GetBody {
     /// # Errors
     /// `InvalidOption` for a profile that there is none of.
     pub(super) fn order(self) -> Result<GetOrder, Failure> {
-        if let Some(profile) = self.profile.filter(|name| !name.is_empty()) {
-            return Err(Failure::new(
-                Code::InvalidOption,
-                format!("there is no profile {profile:?} in the config"),
-            ));
-        }
+        no_profile(self.profile)?;
         Ok(GetOrder {
             url: self.url,
             refresh: self.refresh,
@@ -96,6 +91,20 @@ impl GetBody {
             extension: self.extension,
             timeout: self.timeout.map(Into::into),
         })
+    }
+}
+
+/// There are no profiles to name.
+///
+/// # Errors
+/// `InvalidOption` where one is named.
+pub(super) fn no_profile(named: Option<String>) -> Result<(), Failure> {
+    match named.filter(|name| !name.is_empty()) {
+        None => Ok(()),
+        Some(profile) => Err(Failure::new(
+            Code::InvalidOption,
+            format!("there is no profile {profile:?} in the config"),
+        )),
     }
 }
 

@@ -3,7 +3,10 @@
 //! A failure has a status that fits, and in its JSON the reason, a code for programs, and whose fault it is.
 
 mod body;
+mod freeswitch;
+mod jobs;
 mod told;
+mod words;
 
 use hyper::StatusCode;
 use hyper::body::Bytes;
@@ -36,30 +39,60 @@ pub enum LibraryEndpoint {
     Leases,
     /// `lease`: renews one, or gives it back.
     Lease,
+    /// `prefetch`: URLs are to be fetched ahead.
+    Prefetch,
+    /// `jobs`: the prefetches there are.
+    Jobs,
+    /// `jobs/wait`: waits for prefetches to end.
+    Wait,
+    /// `jobs/cancel`: prefetches are not wanted any more.
+    Cancel,
+    /// `/api/fs`: a command line in FreeSWITCH's words.
+    FreeSwitch,
 }
 
 impl LibraryEndpoint {
     /// The endpoint under `path`.
     #[must_use]
     pub fn at(path: &str) -> Option<Self> {
+        if path == "/api/fs" {
+            return Some(Self::FreeSwitch);
+        }
         match path.strip_prefix("/api/cache/")? {
             "get" => Some(Self::Get),
             "tryget" => Some(Self::TryGet),
             "remove" => Some(Self::Remove),
             "leases" => Some(Self::Leases),
             "lease" => Some(Self::Lease),
+            "prefetch" => Some(Self::Prefetch),
+            "jobs" => Some(Self::Jobs),
+            "jobs/wait" => Some(Self::Wait),
+            "jobs/cancel" => Some(Self::Cancel),
             _ => None,
         }
     }
 
     /// Whether it changes something, and so is asked by POST, with a body.
     pub(super) const fn changes(self) -> bool {
-        !matches!(self, Self::Leases)
+        !matches!(self, Self::Leases | Self::Jobs)
+    }
+
+    /// The longest body that it takes.
+    pub(super) const fn body_bytes_max(self) -> usize {
+        match self {
+            Self::Prefetch => 4 << 20,
+            _ => 64 << 10,
+        }
     }
 }
 
 /// Answers a request.
-pub(super) async fn answer(observed: &Observed, endpoint: LibraryEndpoint, body: &Bytes) -> Answer {
+pub(super) async fn answer(
+    observed: &Observed,
+    endpoint: LibraryEndpoint,
+    body: &Bytes,
+    query: &str,
+) -> Answer {
     let Some(library) = &observed.library else {
         return failed(&Failure::new(Code::NoDisk, "there is no library here"));
     };
@@ -69,6 +102,13 @@ pub(super) async fn answer(observed: &Observed, endpoint: LibraryEndpoint, body:
         LibraryEndpoint::Remove => remove(library, &observed.cache, body).await,
         LibraryEndpoint::Leases => Ok(leases(library)),
         LibraryEndpoint::Lease => lease(library, body),
+        LibraryEndpoint::Prefetch => jobs::prefetch(library, body),
+        LibraryEndpoint::Jobs => jobs::list(library, query),
+        LibraryEndpoint::Wait => jobs::wait(library, body).await,
+        LibraryEndpoint::Cancel => jobs::cancel(library, body),
+        LibraryEndpoint::FreeSwitch => {
+            return freeswitch::command(observed, library, body).await;
+        }
     };
     answered.unwrap_or_else(|failure| failed(&failure))
 }

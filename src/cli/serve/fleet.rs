@@ -368,6 +368,7 @@ fn start_backstage(
     mailbox.open(desk.orders());
     let (library, library_thread) = Library::start(LibraryStart {
         settings: settings.library.clone(),
+        prefetches: settings.prefetches.clone(),
         sites: Arc::clone(sites),
         responses: stores.responses,
         disk: stores.disk,

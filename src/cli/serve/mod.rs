@@ -169,7 +169,10 @@ fn reload(fleet: &mut Fleet, config_path: &Path) {
     fleet.desk.set_sites(sites.with_ids());
     fleet.cache.set_sites(Arc::clone(&sites));
     let library = settings.library.clone();
-    fleet.library.set_plan(library, Arc::clone(&sites));
+    let prefetches = settings.prefetches.clone();
+    fleet
+        .library
+        .set_plan(library, prefetches, Arc::clone(&sites));
     fleet.sites = Arc::clone(&sites);
     for postbox in &fleet.postboxes {
         postbox.deliver(Mail::Reloaded(Arc::clone(&sites), limits));

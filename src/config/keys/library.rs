@@ -143,6 +143,26 @@ pub(in crate::config) static LIBRARY: Table<LibrarySettings> = Table {
             |library| &mut library.get_timeout,
         ),
         key(
+            "queue",
+            "100",
+            "Most prefetches that wait; one more gets 429.",
+            Shape::Count {
+                min: 1,
+                max: 1_000_000,
+                slot: |library| &mut library.queue,
+            },
+        ),
+        key(
+            "concurrency",
+            "8",
+            "Most prefetches at once.",
+            Shape::Count {
+                min: 1,
+                max: 1024,
+                slot: |library| &mut library.concurrency,
+            },
+        ),
+        key(
             "user_agent",
             concat!("\"hotplate/", env!("CARGO_PKG_VERSION"), "\""),
             "The User-Agent of the library's requests.",

@@ -4,6 +4,7 @@ mod fill;
 mod library;
 mod limits;
 mod pin;
+mod prefetch;
 mod profile;
 mod rule;
 mod server;
@@ -18,6 +19,7 @@ pub(super) use fill::FILL;
 pub(super) use library::LIBRARY;
 pub(super) use limits::LIMITS;
 pub(super) use pin::PIN;
+pub(super) use prefetch::PREFETCH;
 pub(super) use profile::PROFILE;
 pub(super) use rule::RULE;
 pub(super) use server::SERVER;
@@ -33,6 +35,9 @@ const _: () = assert!(SITES_MAX <= u16::MAX as usize);
 /// Most `[[profile]]` tables.
 pub(super) const PROFILES_MAX: usize = 256;
 
+/// Most `[[prefetch]]` tables.
+pub(super) const PREFETCHES_MAX: usize = 256;
+
 /// Most `[[site.rule]]` tables of one site.
 pub(super) const RULES_MAX: usize = 256;
 
@@ -45,7 +50,7 @@ const HOST_FORM: &str = "a host name or an IP literal without port, such as \"me
 const FIELD_FORM: &str = "a field value, such as \"public, max-age=3600\", or \"\" to send none";
 
 /// The names of all tables that are in no other.
-pub(super) fn tables() -> [&'static str; 9] {
+pub(super) fn tables() -> [&'static str; 10] {
     [
         SERVER.name,
         LIMITS.name,
@@ -56,6 +61,7 @@ pub(super) fn tables() -> [&'static str; 9] {
         PIN.name,
         SITE.name,
         PROFILE.name,
+        PREFETCH.name,
     ]
 }
 
@@ -74,6 +80,7 @@ pub(super) fn table_of(key: &str, from: &str) -> Option<&'static str> {
         (SITE.name, SITE.written_if_has(key)),
         (RULE.name, RULE.written_if_has(key)),
         (PROFILE.name, PROFILE.written_if_has(key)),
+        (PREFETCH.name, PREFETCH.written_if_has(key)),
     ];
     let near = all
         .iter()

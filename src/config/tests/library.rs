@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{assert_one, parsed};
-use crate::fill::library::{HostPattern, LibrarySettings};
+use crate::fill::library::{HostPattern, LibrarySettings, PrefetchRule};
 use crate::policy::origin_rule::OriginRule;
 use crate::policy::settings::{CacheRule, NegativeTtl, Overrides, SetCookie};
 use crate::units::ByteSize;
@@ -26,6 +26,8 @@ size = "2MiB"
 group = "0"
 gets = 7
 get_timeout = "8s"
+queue = 9
+concurrency = 2
 user_agent = "x/1"
 connect_timeout = "1s"
 first_byte_timeout = "2s"
@@ -63,6 +65,8 @@ stale_while_revalidate = "3h"
         group: Some(0),
         gets: 7,
         get_timeout: seconds(8),
+        queue: 9,
+        concurrency: 2,
         user_agent: "x/1".to_owned(),
         origin: OriginRule {
             connect_timeout: seconds(1),
@@ -165,5 +169,49 @@ fn what_can_not_hold_is_told() {
         ),
     ] {
         assert_one(text, line, key, words);
+    }
+}
+
+#[test]
+fn every_key_of_a_prefetch_lands_in_its_setting() {
+    let (folder, settings) = parsed(
+        r#"
+[disk]
+path = "store"
+[library]
+hosts = ["*.example"]
+[[site]]
+hosts = ["media.test"]
+origin = "http://a"
+[[prefetch]]
+urls = ["http://media.test/a", "https://b.example/"]
+file = "urls.txt"
+interval = "1h"
+priority = 3
+refresh = true
+"#,
+    );
+    let expected = PrefetchRule {
+        urls: ["http://media.test/a", "https://b.example/"]
+            .map(str::to_owned)
+            .into(),
+        file: Some(folder.path().join("urls.txt")),
+        interval: Duration::from_secs(3600),
+        priority: 3,
+        refresh: true,
+        line: 9,
+    };
+    assert_eq!(settings.unwrap().prefetches, [expected]);
+}
+
+#[test]
+fn prefetch_of_nothing_or_of_what_may_not_be_fetched_is_told() {
+    for (text, line, words) in [
+        ("[[prefetch]]", 1, "missing"),
+        ("[[prefetch]]\nurls = []", 1, "nothing to fetch"),
+        ("[[prefetch]]\nurls = ['http://a/']", 2, "library.hosts"),
+        ("[[prefetch]]\nurls = ['/a']", 2, "no http or https URL"),
+    ] {
+        assert_one(text, line, "prefetch.urls", words);
     }
 }

@@ -59,7 +59,24 @@ counters! {
         LimitGets = "gets",
         LimitLeases = "leases",
         LimitSize = "size",
+        LimitQueue = "queue",
     }
+
+    "hotplate_library_prefetches" Counter in "jobs",
+    "Prefetches that ended, by how.", by "end" {
+        PrefetchDone = "done",
+        PrefetchFailed = "failed",
+        PrefetchCancelled = "cancelled",
+    }
+
+    "hotplate_library_prefetches_now" Gauge in "jobs",
+    "Prefetches now, by their state.", by "state" {
+        PrefetchQueued = "queued",
+        PrefetchRunning = "running",
+    }
+
+    "hotplate_library_prefetches_merged" Counter in "jobs",
+    "Prefetches that were asked for while one of the same URL waited or ran." { PrefetchMerged }
 }
 
 /// The library's counters and gauges.

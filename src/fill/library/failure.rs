@@ -83,6 +83,8 @@ codes! {
     BeingFilled = "being_filled" Caller 404
     /// There is no such lease, or it is over.
     NoLease = "no_lease" Caller 404
+    /// There is no such job, or it ended long ago.
+    NoJob = "no_job" Caller 404
     /// More redirects than are followed.
     RedirectLimit = "redirect_limit" Origin 502
     /// Redirects in a circle.
@@ -119,6 +121,8 @@ codes! {
     NoDisk = "no_disk" Hotplate 503
     /// As much is under way as may be.
     Busy = "busy" Hotplate 503
+    /// The queue of prefetches is full.
+    QueueFull = "queue_full" Hotplate 429
 }
 
 /// A failure.

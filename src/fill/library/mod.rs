@@ -8,7 +8,8 @@
 //! What is stored is the cache's own: the library is one more client of it, beside those that come by HTTP, and goes through the same
 //! keeper. What it adds are leases: a path stays readable for a while whatever happens to what is stored meanwhile.
 //!
-//! Threads: calls come from the admin thread, answers from the fill threads; one thread of its own, "library", ends leases.
+//! Threads: calls come from the admin thread, answers from the fill threads; one thread of its own, "library", ends leases
+//! and works on prefetches.
 
 mod allowed;
 mod bring;
@@ -18,6 +19,7 @@ mod folder;
 mod leases;
 mod mailbox;
 mod place;
+mod prefetch;
 pub mod settings;
 mod tend;
 mod trails;
@@ -39,7 +41,9 @@ use self::leases::{Bounds, Leases, Now, Wanted, stem_of};
 pub use self::leases::{LeaseLine, Leased};
 pub use self::mailbox::{LIBRARY, Mailbox};
 use self::place::{Place, Plan};
-pub use self::settings::{LEASE_MAX, LibrarySettings};
+pub use self::prefetch::{JobLine, JobState, PrefetchOrder};
+use self::prefetch::{Prefetch, Schedule};
+pub use self::settings::{LEASE_MAX, LibrarySettings, PrefetchRule};
 pub use self::tend::LibraryThread;
 use self::trails::{Fillings, Trails};
 use super::disk::DiskTier;
@@ -82,6 +86,8 @@ impl std::error::Error for LibraryError {}
 pub struct LibraryStart {
     /// `[library]`.
     pub settings: LibrarySettings,
+    /// The `[[prefetch]]` tables.
+    pub prefetches: Vec<PrefetchRule>,
     /// The sites.
     pub sites: Arc<SiteTable>,
     /// What is stored in memory.
@@ -104,6 +110,8 @@ pub struct Library {
     mailbox: Arc<Mailbox>,
     trails: Trails,
     fillings: Fillings,
+    prefetch: Prefetch,
+    schedule: Schedule,
     counts: Arc<LibraryCounts>,
 }
 
@@ -169,7 +177,6 @@ impl Library {
             }
             None => None,
         };
-        let leases = disk.as_ref().map(|shelf| Arc::clone(&shelf.leases));
         let library = Arc::new(Self {
             plan: ArcSwap::from_pointee(Plan::new(start.settings, start.sites)),
             responses: start.responses,
@@ -178,15 +185,23 @@ impl Library {
             mailbox: start.mailbox,
             trails: Trails::default(),
             fillings: Fillings::default(),
+            prefetch: Prefetch::new(Arc::clone(&counts)),
+            schedule: Schedule::new(start.prefetches),
             counts,
         });
-        let thread = LibraryThread::start(leases).map_err(LibraryError::Thread)?;
+        let thread = LibraryThread::start(&library).map_err(LibraryError::Thread)?;
         Ok((library, thread))
     }
 
     /// Goes by other settings and sites from now on. The group stays.
-    pub fn set_plan(&self, settings: LibrarySettings, sites: Arc<SiteTable>) {
+    pub fn set_plan(
+        &self,
+        settings: LibrarySettings,
+        prefetches: Vec<PrefetchRule>,
+        sites: Arc<SiteTable>,
+    ) {
         self.plan.store(Arc::new(Plan::new(settings, sites)));
+        self.schedule.set(prefetches);
     }
 
     /// What it has done.
@@ -269,6 +284,13 @@ impl Library {
         Ok(self.trails.of(&place.url))
     }
 
+    /// Whether the library fetches a URL now.
+    #[must_use]
+    pub fn is_being_fetched(&self, url: &str) -> bool {
+        let place = Place::of(url, &self.plan());
+        place.is_ok_and(|place| self.fillings.has(&place.key))
+    }
+
     async fn get_in_time(&self, order: &GetOrder) -> Result<(Got, bool), Failure> {
         let plan = self.plan();
         let settings = &plan.settings;
@@ -296,16 +318,8 @@ impl Library {
                 .await
                 .map(|got| (got, is_hit))
         };
-        tokio::time::timeout(longest, got).await.unwrap_or_else(|_| {
-            Err(Failure::new(
-                Code::OriginTimeout,
-                format!(
-                    "{} was not there, whole, within {} s (library.get_timeout, or the timeout of the request)",
-                    order.url,
-                    longest.as_secs_f32()
-                ),
-            ))
-        })
+        let got = tokio::time::timeout(longest, got).await;
+        got.unwrap_or_else(|_| Err(timed_out(&order.url, longest)))
     }
 
     /// Leases a file with what was brought.
@@ -422,6 +436,19 @@ fn shelf(
     })
 }
 
+/// Whether the library may fetch `url` by these settings, beside these sites.
+///
+/// # Errors
+/// `InvalidUrl`, `HostNotAllowed`.
+pub fn check_url(
+    url: &str,
+    settings: &LibrarySettings,
+    sites: &Arc<SiteTable>,
+) -> Result<(), Failure> {
+    let plan = Plan::new(settings.clone(), Arc::clone(sites));
+    Place::of(url, &plan).map(drop)
+}
+
 /// The name of a lease, as it is shown.
 #[must_use]
 pub fn lease_id(id: u64) -> String {
@@ -474,6 +501,16 @@ fn got(brought: Brought, leased: Leased) -> Got {
         leased,
         url: brought.place.url,
     }
+}
+
+fn timed_out(url: &str, longest: Duration) -> Failure {
+    let seconds = longest.as_secs_f32();
+    Failure::new(
+        Code::OriginTimeout,
+        format!(
+            "{url} was not there, whole, within {seconds} s (library.get_timeout, or the timeout of the request)"
+        ),
+    )
 }
 
 fn no_lease(id: &str) -> Failure {

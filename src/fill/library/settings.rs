@@ -1,5 +1,6 @@
-//! `[library]` as checked settings.
+//! `[library]` and `[[prefetch]]` as checked settings.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::allowed::HostPattern;
@@ -34,6 +35,10 @@ pub struct LibrarySettings {
     pub get_timeout: Duration,
     /// The User-Agent of its requests.
     pub user_agent: String,
+    /// Most prefetches that wait.
+    pub queue: usize,
+    /// Most prefetches at once.
+    pub concurrency: usize,
     /// How origins that are no site's are asked; has no URLs.
     pub origin: OriginRule,
     /// How what comes from them is stored.
@@ -55,10 +60,29 @@ impl Default for LibrarySettings {
             gets: 192,
             get_timeout: Duration::from_secs(300),
             user_agent: concat!("hotplate/", env!("CARGO_PKG_VERSION")).to_owned(),
+            queue: 100,
+            concurrency: 8,
             origin: OriginRule::default(),
             rule: CacheRule::default(),
         }
     }
+}
+
+/// A `[[prefetch]]`: what is warmed at start, and from time to time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PrefetchRule {
+    /// The URLs.
+    pub urls: Vec<String>,
+    /// A file with a URL on each line, absolute; read anew each time.
+    pub file: Option<PathBuf>,
+    /// How long after one round the next begins; zero: at start alone.
+    pub interval: Duration,
+    /// The larger goes first.
+    pub priority: usize,
+    /// Whether the origin is asked although what is stored is fresh.
+    pub refresh: bool,
+    /// The line of the config that it starts on, 1-based, for messages.
+    pub line: usize,
 }
 
 /// The longest lease.

@@ -1,4 +1,4 @@
-//! The library's thread: deletes files whose leases have ended.
+//! The library's thread: deletes files whose leases have ended, and works on prefetches.
 
 use std::io;
 use std::sync::Arc;
@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::leases::Leases;
-use super::now;
+use super::{Library, now};
 use crate::sys::cpu;
 
 /// How often is looked for leases that have ended.
@@ -24,20 +23,18 @@ pub struct LibraryThread {
 }
 
 impl LibraryThread {
-    pub(super) fn start(leases: Option<Arc<Leases>>) -> io::Result<Self> {
+    pub(super) fn start(library: &Arc<Library>) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()?;
-        let (stop, mut stopped) = oneshot::channel();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let library = Arc::clone(library);
         let work = async move {
-            loop {
-                tokio::select! {
-                    _ = &mut stopped => return,
-                    () = tokio::time::sleep(TICK) => {}
-                }
-                if let Some(leases) = &leases {
-                    leases.tend(now());
-                }
+            tokio::select! {
+                _ = stopped => {}
+                () = tend(&library) => {}
+                () = Arc::clone(&library).work() => {}
+                () = library.schedule.follow(&library) => {}
             }
         };
         let thread = std::thread::Builder::new()
@@ -55,6 +52,16 @@ impl LibraryThread {
         self.stop.send(()).ok();
         if self.thread.join().is_err() {
             tracing::error!("the library's thread panicked");
+        }
+    }
+}
+
+/// Deletes what has ended, again and again.
+async fn tend(library: &Library) {
+    loop {
+        tokio::time::sleep(TICK).await;
+        if let Some(shelf) = &library.disk {
+            shelf.leases.tend(now());
         }
     }
 }
