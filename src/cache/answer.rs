@@ -97,6 +97,7 @@ impl Reply {
             Rule::OriginUnreachable
             | Rule::OriginNameUnknown
             | Rule::OriginAddressRefused
+            | Rule::OriginCredentials
             | Rule::OriginBroken => Self::BadGateway,
             Rule::Loop => Self::Loop,
             Rule::OriginTimeout | Rule::OnlyIfCached => Self::GatewayTimeout,

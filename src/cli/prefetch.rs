@@ -35,6 +35,9 @@ pub(super) struct What {
     /// Ask the origins although what is stored is fresh
     #[arg(long)]
     refresh: bool,
+    /// The [[profile]] that the origins are asked with; the ones for their hosts when it isn't said
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
     /// The larger goes first
     #[arg(
         long,
@@ -145,6 +148,7 @@ impl Work<'_> {
         let batch: Vec<String> = self.left.drain(..room.min(self.left.len())).collect();
         let body = json!({
             "urls": batch, "refresh": self.what.refresh, "priority": self.what.priority,
+            "profile": self.what.profile,
         });
         let question = Question::post("/api/cache/prefetch", body.to_string());
         let told = match self.door.try_ask(&question.waiting(PATIENCE)) {

@@ -59,6 +59,7 @@ pub(crate) struct Config {
     pub(crate) fill: Vec<String>,
     pub(crate) library: Vec<String>,
     pub(crate) prefetches: Vec<String>,
+    pub(crate) profiles: Vec<String>,
     pub(crate) pins: Vec<Pin>,
     pub(crate) sites: Vec<String>,
     pub(crate) workers: usize,
@@ -79,6 +80,7 @@ impl Default for Config {
             fill: Vec::new(),
             library: Vec::new(),
             prefetches: Vec::new(),
+            profiles: Vec::new(),
             pins: Vec::new(),
             sites: Vec::new(),
             workers: 2,
@@ -130,6 +132,10 @@ impl Config {
         for site in &self.sites {
             line("\n[[site]]");
             line(site);
+        }
+        for profile in &self.profiles {
+            line("\n[[profile]]");
+            line(profile);
         }
         for prefetch in &self.prefetches {
             line("\n[[prefetch]]");

@@ -2,11 +2,9 @@
 
 use std::process::Command;
 
-use serde_json::json;
-
 use crate::harness::origin::{Gate, Made, Origin, content, reply};
 use crate::harness::{Answer, Request, Server, eventually};
-use crate::shelf::{SOON, Shelf, figure, post};
+use crate::shelf::{SOON, Shelf, figure};
 
 #[track_caller]
 fn say(server: &Server, line: &str) -> Answer {
@@ -281,10 +279,4 @@ fn web_page_can_not_say_a_word() {
     server
         .ask_admin(&request.body(b"http_clear_cache"))
         .expect(403);
-    let answer = post(
-        &server,
-        "get",
-        &json!({"url": "http://127.0.0.1/", "profile": "s3"}),
-    );
-    answer.expect(400);
 }

@@ -33,4 +33,6 @@ mod players;
 #[cfg(test)]
 mod prefetches;
 #[cfg(test)]
+mod profiles;
+#[cfg(test)]
 mod redirects;

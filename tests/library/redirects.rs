@@ -188,4 +188,10 @@ fn redirect_from_a_site_to_an_allowed_host_has_its_own_origin_and_key() {
     site.says("/a.wav", to(302, &there.replace("sig=1", "sig=2")));
     got(&server, "http://media.test/a.wav");
     assert_eq!(cdn.asked().len(), 1);
+    // Removed by the key that the library's rules make.
+    let body = json!({"url": there.replace("sig=1", "sig=3")});
+    let answer = post(&server, "remove", &body);
+    assert_eq!(told(answer.expect(200))["removed"], 1);
+    got(&server, "http://media.test/a.wav");
+    assert_eq!(cdn.asked().len(), 2);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::fill::library::{Code, Failure, GetOrder};
+use crate::fill::library::GetOrder;
 
 /// A duration: a number of seconds, or a text with a unit, such as `"30s"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,33 +79,21 @@ pub(super) struct GetBody {
 
 impl GetBody {
     /// What is ordered.
-    ///
-    /// # Errors
-    /// `InvalidOption` for a profile that there is none of.
-    pub(super) fn order(self) -> Result<GetOrder, Failure> {
-        no_profile(self.profile)?;
-        Ok(GetOrder {
+    pub(super) fn order(self) -> GetOrder {
+        GetOrder {
             url: self.url,
             refresh: self.refresh,
+            profile: named(self.profile),
             lease: self.lease.map(Into::into),
             extension: self.extension,
             timeout: self.timeout.map(Into::into),
-        })
+        }
     }
 }
 
-/// There are no profiles to name.
-///
-/// # Errors
-/// `InvalidOption` where one is named.
-pub(super) fn no_profile(named: Option<String>) -> Result<(), Failure> {
-    match named.filter(|name| !name.is_empty()) {
-        None => Ok(()),
-        Some(profile) => Err(Failure::new(
-            Code::InvalidOption,
-            format!("there is no profile {profile:?} in the config"),
-        )),
-    }
+/// The profile that is named; an empty name is none.
+pub(super) fn named(profile: Option<String>) -> Option<String> {
+    profile.filter(|name| !name.is_empty())
 }
 
 /// The body of remove.
@@ -166,12 +154,14 @@ mod tests {
     fn order_has_only_known_options() {
         let read = |text: &str| serde_json::from_str::<GetBody>(text);
         let body = read("{\"url\":\"http://a/\",\"refresh\":true,\"lease\":\"1m\"}").unwrap();
-        let order = body.order().unwrap();
+        let order = body.order();
         assert!(order.refresh);
         assert_eq!(order.lease, Some(Duration::from_secs(60)));
         assert!(read("{\"url\":\"http://a/\",\"refesh\":true}").is_err());
         assert!(read("{}").is_err());
         let body = read("{\"url\":\"http://a/\",\"profile\":\"s3\"}").unwrap();
-        assert_eq!(body.order().unwrap_err().code, Code::InvalidOption);
+        assert_eq!(body.order().profile.as_deref(), Some("s3"));
+        let body = read("{\"url\":\"http://a/\",\"profile\":\"\"}").unwrap();
+        assert_eq!(body.order().profile, None);
     }
 }

@@ -3,6 +3,8 @@
 //! The replies have no room for a reason. It stands beside them, in fields of the answer: `Hotplate-Code`, `Hotplate-Fault` and
 //! `Hotplate-Reason`.
 
+use std::sync::Arc;
+
 use hyper::StatusCode;
 use hyper::body::Bytes;
 use hyper::header::HeaderValue;
@@ -37,10 +39,10 @@ impl Reply {
 }
 
 /// Answers a command line.
-pub(super) async fn command(observed: &Observed, library: &Library, body: &Bytes) -> Answer {
+pub(super) async fn command(observed: &Observed, library: &Arc<Library>, body: &Bytes) -> Answer {
     let line = String::from_utf8_lossy(body);
     let reply = match parse(&line) {
-        Words::Get(options, url) => get(library, options, url).await,
+        Words::Get(options, url) => get(library, &options, url).await,
         Words::TryGet(options, url) => tryget(library, &options, url).await,
         Words::Prefetch(options, url) => prefetch(library, &options, url),
         Words::Put(..) => Reply::failed("-ERR 0\n", no_uploads()),
@@ -66,9 +68,9 @@ pub(super) async fn command(observed: &Observed, library: &Library, body: &Bytes
     told(reply)
 }
 
-async fn get(library: &Library, options: Options, url: String) -> Reply {
-    let order = order(&options, url);
-    if options.prefetch && library.is_being_fetched(&order.url) {
+async fn get(library: &Library, options: &Options, url: String) -> Reply {
+    let order = order(library, options, url);
+    if options.prefetch && library.is_being_fetched(&order) {
         return Reply::said("download");
     }
     match library.get(&order).await {
@@ -78,7 +80,7 @@ async fn get(library: &Library, options: Options, url: String) -> Reply {
 }
 
 async fn tryget(library: &Library, options: &Options, url: String) -> Reply {
-    match library.tryget(&order(options, url)).await {
+    match library.tryget(&order(library, options, url)).await {
         Ok(got) => Reply::said(got.leased.path.to_string_lossy()),
         Err(failure) => {
             let text = match failure.code {
@@ -93,6 +95,7 @@ async fn tryget(library: &Library, options: &Options, url: String) -> Reply {
 fn prefetch(library: &Library, options: &Options, url: String) -> Reply {
     let order = PrefetchOrder {
         url,
+        profile: profile(library, options),
         refresh: options.refresh,
         priority: 0,
     };
@@ -123,13 +126,20 @@ async fn clear(observed: &Observed) -> Reply {
     }
 }
 
-/// What is ordered. A profile that there is none of is passed over, as there: the URL's own is taken.
-fn order(options: &Options, url: String) -> GetOrder {
+/// What is ordered.
+fn order(library: &Library, options: &Options, url: String) -> GetOrder {
     GetOrder {
         url,
         refresh: options.refresh,
+        profile: profile(library, options),
         ..GetOrder::default()
     }
+}
+
+/// The profile that is named. One that there is none of is passed over, as there: the one for the URL's host is taken.
+fn profile(library: &Library, options: &Options) -> Option<String> {
+    let named = options.profile.clone();
+    named.filter(|name| library.has_profile(name))
 }
 
 /// Why nothing is sent anywhere.

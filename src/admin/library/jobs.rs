@@ -86,7 +86,7 @@ impl From<JobLine> for ToldJob {
 /// Orders prefetches: 202 with their jobs, and what was refused; 429 where the queue had no room for some, which may be asked for again.
 pub(super) fn prefetch(library: &Library, body: &Bytes) -> Result<Answer, Failure> {
     let body = read::<PrefetchBody>(body)?;
-    super::body::no_profile(body.profile)?;
+    let profile = super::body::named(body.profile);
     check_count(body.urls.len(), "urls")?;
     let mut jobs: Vec<ToldJob> = Vec::new();
     let mut refused = Vec::new();
@@ -94,6 +94,7 @@ pub(super) fn prefetch(library: &Library, body: &Bytes) -> Result<Answer, Failur
     for url in body.urls {
         let order = PrefetchOrder {
             url: url.clone(),
+            profile: profile.clone(),
             refresh: body.refresh,
             priority: body.priority,
         };

@@ -8,6 +8,8 @@ mod jobs;
 mod told;
 mod words;
 
+use std::sync::Arc;
+
 use hyper::StatusCode;
 use hyper::body::Bytes;
 use hyper::header::{HeaderValue, RETRY_AFTER};
@@ -19,7 +21,7 @@ use self::body::{Act, GetBody, LeaseBody, UrlBody};
 use self::told::{ToldFailure, ToldGot, ToldLease, ToldLine};
 use super::observed::Observed;
 use super::operator::CacheOperator;
-use super::operator::purge::{Meant, PurgeOrder};
+use super::operator::purge::{Meant, PurgeOrder, Unmeant};
 use super::route::{Answer, JSON, answer as plain};
 use crate::fill::library::{Code, Failure, GetOrder, Library};
 
@@ -114,12 +116,12 @@ pub(super) async fn answer(
 }
 
 async fn get(library: &Library, body: &Bytes) -> Result<Answer, Failure> {
-    let order = read::<GetBody>(body)?.order()?;
+    let order = read::<GetBody>(body)?.order();
     Ok(found(&order, library.get(&order).await?))
 }
 
 async fn tryget(library: &Library, body: &Bytes) -> Result<Answer, Failure> {
-    let order = read::<GetBody>(body)?.order()?;
+    let order = read::<GetBody>(body)?.order();
     Ok(found(&order, library.tryget(&order).await?))
 }
 
@@ -129,7 +131,7 @@ fn found(order: &GetOrder, got: crate::fill::library::Got) -> Answer {
 
 /// Removes what a URL stands for, and what its redirects led to. Leases stay.
 async fn remove(
-    library: &Library,
+    library: &Arc<Library>,
     operator: &CacheOperator,
     body: &Bytes,
 ) -> Result<Answer, Failure> {
@@ -143,38 +145,35 @@ async fn remove(
 
 /// See [`remove`]; how many responses there were.
 pub(super) async fn remove_url(
-    library: &Library,
+    library: &Arc<Library>,
     operator: &CacheOperator,
     url: &str,
 ) -> Result<u64, Failure> {
-    // What the config does not allow any more may still be stored.
-    let hops = library.hops_of(url).unwrap_or_default();
-    let urls: Vec<String> = std::iter::once(url.to_owned())
-        .chain(hops.iter().map(|hop| String::from(&**hop)))
-        .collect();
-    let operator = operator.clone();
-    let purge = move || {
-        let mut count = 0;
-        for url in urls {
-            let order = PurgeOrder {
-                meant: Meant::Url(url),
-                is_soft: false,
-                is_dry_run: false,
-                keys_max: 0,
-            };
-            count += operator.purge(order)?.purged;
-        }
-        Ok(count)
-    };
-    let purged = tokio::task::spawn_blocking(purge).await;
-    let purged = purged.map_err(|_| Failure::new(Code::DiskFailed, "it broke off"))?;
-    purged.map_err(|unmeant: super::operator::purge::Unmeant| {
-        let code = match unmeant {
-            super::operator::purge::Unmeant::Disk(_) => Code::DiskFailed,
-            _ => Code::InvalidUrl,
+    let (library, operator, url) = (Arc::clone(library), operator.clone(), url.to_owned());
+    let remove = move || {
+        let by_library = match library.remove(&url) {
+            // What the config does not allow any more may still be stored.
+            Err(failure) if failure.code == Code::HostNotAllowed => 0,
+            removed => removed?,
         };
-        Failure::new(code, unmeant.to_string())
-    })
+        let order = PurgeOrder {
+            meant: Meant::Url(url),
+            is_soft: false,
+            is_dry_run: false,
+            keys_max: 0,
+        };
+        // By all the keys that a client's request could have.
+        let purged = operator.purge(order).map_err(|unmeant| {
+            let code = match unmeant {
+                Unmeant::Disk(_) => Code::DiskFailed,
+                Unmeant::NoUrl(_) | Unmeant::QueryInPrefix(_) => Code::InvalidUrl,
+            };
+            Failure::new(code, unmeant.to_string())
+        })?;
+        Ok(by_library + purged.purged)
+    };
+    let removed = tokio::task::spawn_blocking(remove).await;
+    removed.unwrap_or_else(|_| Err(Failure::new(Code::DiskFailed, "it broke off")))
 }
 
 fn leases(library: &Library) -> Answer {

@@ -373,6 +373,7 @@ fn start_backstage(
         responses: stores.responses,
         disk: stores.disk,
         disk_max: disk_max(settings),
+        profiles: Arc::clone(profiles),
         mailbox,
     })
     .map_err(LaunchError::Library)?;

@@ -73,15 +73,19 @@ impl Answered {
 }
 
 impl Library {
-    /// Brings what `url` stands for. `progress` is told of the body as soon as there is one.
+    /// Brings what `url` stands for, asked for with the profile that is named. `progress` is told of the body as soon as there is one.
     pub(super) async fn bring(
         &self,
-        url: &str,
+        (url, profile): (&str, Option<&str>),
         how: How,
         progress: impl Fn(&Arc<Object>),
     ) -> Result<Brought, Failure> {
         let plan = self.plan();
-        let mut place = Place::of(url, &plan)?;
+        let mut place = Place::of(url, profile, &plan)?;
+        let named = Named {
+            profile,
+            origin: place.origin().to_owned(),
+        };
         let first = place.url.clone();
         let mut hops: Vec<Box<str>> = Vec::new();
         let mut is_hit = true;
@@ -98,7 +102,7 @@ impl Library {
             if !REDIRECTS.contains(&status) {
                 return Err(not_a_file(&place, status));
             }
-            let next = next_hop(&place, &plan, &answered.response)?;
+            let next = next_hop(&place, &named, &plan, &answered.response)?;
             drop(answered);
             self.counts.bump(LibraryCount::Redirects);
             if next.url == first || hops.iter().any(|hop| **hop == *next.url) {
@@ -191,9 +195,13 @@ impl Library {
     }
 
     /// What is fresh, whole, and needs no origin; see [`Library::tryget`].
-    pub(super) async fn find(&self, url: &str) -> Result<Brought, Failure> {
+    pub(super) async fn find(&self, url: &str, profile: Option<&str>) -> Result<Brought, Failure> {
         let plan = self.plan();
-        let mut place = Place::of(url, &plan)?;
+        let mut place = Place::of(url, profile, &plan)?;
+        let named = Named {
+            profile,
+            origin: place.origin().to_owned(),
+        };
         for _ in 0..=plan.settings.redirects {
             let answered = self.find_one(&place, &plan).await?;
             let status = answered.response.stored.status;
@@ -207,7 +215,7 @@ impl Library {
             if !REDIRECTS.contains(&status) {
                 return Err(not_a_file(&place, status));
             }
-            place = next_hop(&place, &plan, &answered.response)?;
+            place = next_hop(&place, &named, &plan, &answered.response)?;
         }
         Err(self.missing(&place, Code::Absent))
     }
@@ -463,8 +471,19 @@ fn not_a_file(place: &Place, status: u16) -> Failure {
     }
 }
 
+/// The profile that a caller names, and the origin that it is named for: no other is asked with it.
+struct Named<'n> {
+    profile: Option<&'n str>,
+    origin: String,
+}
+
 /// The place that a redirect leads to.
-fn next_hop(place: &Place, plan: &Plan, response: &Response) -> Result<Place, Failure> {
+fn next_hop(
+    place: &Place,
+    named: &Named<'_>,
+    plan: &Plan,
+    response: &Response,
+) -> Result<Place, Failure> {
     let location = response.fields.value("location").unwrap_or_default();
     let next = place.redirected(location).ok_or_else(|| {
         Failure::new(
@@ -475,5 +494,12 @@ fn next_hop(place: &Place, plan: &Plan, response: &Response) -> Result<Place, Fa
             ),
         )
     })?;
-    Place::of(&next, plan).map_err(|failure| failure.of_redirect(&place.url))
+    let refused = |failure: Failure| failure.of_redirect(&place.url);
+    let found = Place::of(&next, None, plan).map_err(refused)?;
+    match named.profile {
+        Some(profile) if found.origin() == named.origin => {
+            Place::of(&next, Some(profile), plan).map_err(refused)
+        }
+        _ => Ok(found),
+    }
 }

@@ -107,6 +107,8 @@ codes! {
     OriginUnreachable = "origin_unreachable" Origin 502
     /// The origin's name has no address.
     OriginNameUnknown = "origin_name_unknown" Origin 502
+    /// There are no credentials for the origin, or they are of no use.
+    Credentials = "credentials" Hotplate 502
     /// What the origin said makes no sense.
     OriginBroken = "origin_broken" Origin 502
     /// The origin did not answer in time, or did not send all of it in time.
@@ -161,6 +163,10 @@ impl Failure {
                 Code::AddressNotAllowed,
                 "the host has only private, loopback or link-local addresses; library.allow_private = true, or the address itself \
                  in library.hosts, would allow it",
+            ),
+            Rule::OriginCredentials => (
+                Code::Credentials,
+                "its [[profile]] has no credentials, or they can't sign the request; the log says which and why",
             ),
             Rule::OriginTimeout => (Code::OriginTimeout, "the origin did not answer in time"),
             Rule::OriginBusy => (

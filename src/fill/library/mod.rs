@@ -24,6 +24,7 @@ pub mod settings;
 mod tend;
 mod trails;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -47,11 +48,13 @@ pub use self::settings::{LEASE_MAX, LibrarySettings, PrefetchRule};
 pub use self::tend::LibraryThread;
 use self::trails::{Fillings, Trails};
 use super::disk::DiskTier;
+use super::profile::Profiles;
 use crate::http::fields::FieldLines as _;
 use crate::http::mime;
+use crate::index::cached::Matcher;
 use crate::index::responses::{Responses, invalidate_key};
 use crate::index::sites::SiteTable;
-use crate::store::disk::Extension;
+use crate::store::disk::{Extension, Selection};
 use crate::sys::clock;
 use crate::units::UnixSeconds;
 
@@ -96,6 +99,8 @@ pub struct LibraryStart {
     pub disk: Option<Arc<DiskTier>>,
     /// Largest body that goes to the disk store.
     pub disk_max: u64,
+    /// The profiles in use.
+    pub profiles: Arc<ArcSwap<Profiles>>,
     /// Where orders go and answers come.
     pub mailbox: Arc<Mailbox>,
 }
@@ -104,6 +109,7 @@ pub struct LibraryStart {
 #[derive(Debug)]
 pub struct Library {
     plan: ArcSwap<Plan>,
+    profiles: Arc<ArcSwap<Profiles>>,
     responses: Arc<Responses>,
     disk: Option<Shelf>,
     disk_max: u64,
@@ -130,6 +136,8 @@ pub struct GetOrder {
     pub url: String,
     /// Whether the origin is asked although what is stored is fresh; what is stored stays until the answer is there.
     pub refresh: bool,
+    /// The profile that the origin is asked with; none: the one for its host.
+    pub profile: Option<String>,
     /// How long the path stays; none: as the config says.
     pub lease: Option<Duration>,
     /// The extension that the file gets; none: by URL, type and config.
@@ -178,7 +186,12 @@ impl Library {
             None => None,
         };
         let library = Arc::new(Self {
-            plan: ArcSwap::from_pointee(Plan::new(start.settings, start.sites)),
+            plan: ArcSwap::from_pointee(Plan::new(
+                start.settings,
+                start.sites,
+                start.profiles.load_full(),
+            )),
+            profiles: start.profiles,
             responses: start.responses,
             disk,
             disk_max: start.disk_max,
@@ -200,7 +213,9 @@ impl Library {
         prefetches: Vec<PrefetchRule>,
         sites: Arc<SiteTable>,
     ) {
-        self.plan.store(Arc::new(Plan::new(settings, sites)));
+        let profiles = self.profiles.load_full();
+        self.plan
+            .store(Arc::new(Plan::new(settings, sites, profiles)));
         self.schedule.set(prefetches);
     }
 
@@ -233,9 +248,9 @@ impl Library {
         let found = async {
             let shelf = self.shelf()?;
             if order.refresh {
-                return Err(self.mark_stale(&order.url, shelf).await?);
+                return Err(self.mark_stale(order, shelf).await?);
             }
-            let brought = self.find(&order.url).await?;
+            let brought = self.find(&order.url, order.profile.as_deref()).await?;
             self.leased(shelf, order, brought).await
         };
         let found = found.await;
@@ -275,19 +290,56 @@ impl Library {
         shelf.map_or_else(Vec::new, |shelf| shelf.leases.list(now()))
     }
 
-    /// The URLs that redirects of `url` led to when it was last fetched.
+    /// Removes what is stored of a URL, and of those that redirects of it led to when it was last fetched; how many responses there were.
+    /// Leases stay. May block.
     ///
     /// # Errors
-    /// `InvalidUrl`, `HostNotAllowed`.
-    pub fn hops_of(&self, url: &str) -> Result<Vec<Box<str>>, Failure> {
-        let place = Place::of(url, &self.plan())?;
-        Ok(self.trails.of(&place.url))
+    /// `InvalidUrl`, `HostNotAllowed`, `DiskFailed`.
+    pub fn remove(&self, url: &str) -> Result<u64, Failure> {
+        let plan = self.plan();
+        let place = Place::of(url, None, &plan)?;
+        let hops = self.trails.of(&place.url);
+        let mut keys = HashSet::new();
+        for url in std::iter::once(url).chain(hops.iter().map(AsRef::as_ref)) {
+            // With whatever credentials it was fetched.
+            let named = plan.profiles.iter().map(|profile| Some(profile.name()));
+            for profile in std::iter::once(None).chain(named) {
+                // A hop that is not allowed any more can't be had either.
+                keys.extend(Place::of(url, profile, &plan).ok().map(|place| place.key));
+            }
+        }
+        keys.iter().map(|key| self.remove_key(key)).sum()
+    }
+
+    /// Whether there is a profile of this name.
+    #[must_use]
+    pub fn has_profile(&self, name: &str) -> bool {
+        self.plan.load().profiles.named(name).is_some()
+    }
+
+    /// Removes from memory, disk, and memory again, as a purge does; what is in both counts once.
+    fn remove_key(&self, key: &[u8]) -> Result<u64, Failure> {
+        let mut in_memory = 0;
+        let matcher = Matcher::Key(key);
+        let purged = self.responses.purge(&matcher, |response| {
+            in_memory += u64::from(response.object.on_disk().is_none());
+            None
+        });
+        debug_assert!(purged.count >= in_memory);
+        let Some(shelf) = &self.disk else {
+            return Ok(in_memory);
+        };
+        let removed = shelf.tier.remove(&Selection::Key(key), |_| {});
+        // What was brought up meanwhile.
+        self.responses.remove_key(key);
+        let on_disk = removed.map_err(|error| Failure::new(Code::DiskFailed, error.to_string()))?;
+        Ok(in_memory + on_disk)
     }
 
     /// Whether the library fetches a URL now.
     #[must_use]
-    pub fn is_being_fetched(&self, url: &str) -> bool {
-        let place = Place::of(url, &self.plan());
+    pub fn is_being_fetched(&self, order: &GetOrder) -> bool {
+        let place = Place::of(&order.url, order.profile.as_deref(), &self.plan());
         place.is_ok_and(|place| self.fillings.has(&place.key))
     }
 
@@ -312,7 +364,8 @@ impl Library {
         let how = if order.refresh { How::Anew } else { How::Any };
         let got = async {
             let shelf = self.shelf()?;
-            let brought = self.bring(&order.url, how, |_| {}).await?;
+            let asked = (order.url.as_str(), order.profile.as_deref());
+            let brought = self.bring(asked, how, |_| {}).await?;
             let is_hit = brought.is_hit;
             self.leased(shelf, order, brought)
                 .await
@@ -356,8 +409,8 @@ impl Library {
     }
 
     /// Has what is stored of a URL validated before it is used again. Why there is nothing fresh, then.
-    async fn mark_stale(&self, url: &str, shelf: &Shelf) -> Result<Failure, Failure> {
-        let place = Place::of(url, &self.plan())?;
+    async fn mark_stale(&self, order: &GetOrder, shelf: &Shelf) -> Result<Failure, Failure> {
+        let place = Place::of(&order.url, order.profile.as_deref(), &self.plan())?;
         let key = place.key.to_vec();
         invalidate_key(&self.responses, &key);
         shelf.tier.invalidate(vec![key.clone()], Vec::new()).await;
@@ -445,8 +498,8 @@ pub fn check_url(
     settings: &LibrarySettings,
     sites: &Arc<SiteTable>,
 ) -> Result<(), Failure> {
-    let plan = Plan::new(settings.clone(), Arc::clone(sites));
-    Place::of(url, &plan).map(drop)
+    let plan = Plan::new(settings.clone(), Arc::clone(sites), Arc::default());
+    Place::of(url, None, &plan).map(drop)
 }
 
 /// The name of a lease, as it is shown.

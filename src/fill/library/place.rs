@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::failure::{Code, Failure};
 use super::settings::LibrarySettings;
+use crate::fill::profile::{Profile, Profiles};
 use crate::http::authority::host_of;
 use crate::http::head::Method;
 use crate::http::target::{self, TargetForm};
@@ -24,16 +25,22 @@ const URL_BYTES_MAX: usize = 16 << 10;
 pub(super) struct Plan {
     pub(super) settings: LibrarySettings,
     pub(super) sites: Arc<SiteTable>,
+    pub(super) profiles: Arc<Profiles>,
     /// The rule of what is no site's.
     pub(super) rule: Arc<CacheRule>,
 }
 
 impl Plan {
-    pub(super) fn new(settings: LibrarySettings, sites: Arc<SiteTable>) -> Self {
+    pub(super) fn new(
+        settings: LibrarySettings,
+        sites: Arc<SiteTable>,
+        profiles: Arc<Profiles>,
+    ) -> Self {
         let rule = Arc::new(settings.rule.clone());
         Self {
             settings,
             sites,
+            profiles,
             rule,
         }
     }
@@ -57,19 +64,21 @@ pub(super) struct Place {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Source {
     Site(SiteId),
-    /// The URL's own; `public_only` where its address has to be a public one.
+    /// The URL's own, with the credentials of a profile where one is named or is for its host; `public_only` where its address has to
+    /// be a public one.
     Own {
         url: OriginUrl,
+        profile: Option<Arc<Profile>>,
         public_only: bool,
     },
 }
 
 impl Place {
-    /// The place of `url`.
+    /// The place of `url`, whose origin is asked with the profile that is `named`; none: with the one for its host, or its site's.
     ///
     /// # Errors
-    /// `InvalidUrl`, `HostNotAllowed`.
-    pub(super) fn of(url: &str, plan: &Plan) -> Result<Self, Failure> {
+    /// `InvalidUrl`, `HostNotAllowed`, `InvalidOption` for a profile that there is none of, or that is not its site's.
+    pub(super) fn of(url: &str, named: Option<&str>, plan: &Plan) -> Result<Self, Failure> {
         let invalid = |why: &str| {
             Failure::new(
                 Code::InvalidUrl,
@@ -98,23 +107,23 @@ impl Place {
             return Err(invalid("it has no host"));
         }
         let port = port_of(&parts).ok_or_else(|| invalid("no port has this number"))?;
-        let (source, rule) = source_of((&host, port), &parts, plan)?;
-        Ok(Self::made(&parts, source, rule))
+        let found = source_of((&host, port), &parts, plan)?;
+        let (source, rule, scope) = with_profile(found, &parts, named, plan)?;
+        Ok(Self::made(&parts, source, rule, scope))
     }
 
-    fn made(parts: &KeyParts<'_>, source: Source, rule: Arc<CacheRule>) -> Self {
+    fn made(
+        parts: &KeyParts<'_>,
+        source: Source,
+        rule: Arc<CacheRule>,
+        scope: Option<Box<[u8]>>,
+    ) -> Self {
         // The site's clients come in clear text, if need be from whoever speaks TLS in front.
         let scheme = match source {
             Source::Site(_) => Scheme::Http,
             Source::Own { .. } => parts.scheme,
         };
-        let own_port: &[u8] = match parts.scheme {
-            Scheme::Http => b":80",
-            Scheme::Https => b":443",
-        };
-        let authority = parts.authority.strip_suffix(own_port);
-        let authority = authority.unwrap_or(parts.authority).to_ascii_lowercase();
-        let scope = scope_of(&authority);
+        let authority = without_own_port(parts).to_ascii_lowercase();
         let keyed = KeyParts {
             scope: scope.as_deref(),
             scheme,
@@ -149,14 +158,31 @@ impl Place {
 
     /// The origin, where it is no site's.
     pub(super) fn foreign(&self, plan: &Plan) -> Option<Arc<OriginRule>> {
-        let Source::Own { url, public_only } = &self.source else {
+        let Source::Own {
+            url,
+            profile,
+            public_only,
+        } = &self.source
+        else {
             return None;
         };
-        Some(Arc::new(OriginRule {
+        let mut rule = OriginRule {
             urls: vec![url.clone()],
             public_only: *public_only,
             ..plan.settings.origin.clone()
-        }))
+        };
+        if let Some(profile) = profile {
+            profile.name().clone_into(&mut rule.profile);
+            rule.connect_timeout = profile.rule().connect_timeout;
+            rule.first_byte_timeout = profile.rule().first_byte_timeout;
+        }
+        Some(Arc::new(rule))
+    }
+
+    /// Scheme and authority.
+    pub(super) fn origin(&self) -> &str {
+        let end = self.url.len().saturating_sub(self.target.len());
+        self.url.get(..end).unwrap_or_default()
     }
 
     /// The URL that a redirect from here leads to (RFC 9110 s10.2.2, RFC 3986 s5.2); none where it can't be read.
@@ -165,11 +191,10 @@ impl Place {
         let end = location.find('#').unwrap_or(location.len());
         let location = location.get(..end)?.trim();
         let scheme_end = self.url.find("://")?;
-        let origin_end = self.url.len().checked_sub(self.target.len())?;
         if has_scheme(location) {
             return Some(location.to_owned());
         }
-        let origin = self.url.get(..origin_end)?;
+        let origin = self.origin();
         if location.starts_with("//") {
             return Some(format!("{}:{location}", self.url.get(..scheme_end)?));
         }
@@ -190,9 +215,63 @@ impl Place {
     }
 }
 
-/// The name of the credential profile that a URL's origin is asked with, which is part of its key: none yet.
-fn scope_of(_authority: &[u8]) -> Option<Box<[u8]>> {
-    None
+/// The authority without its scheme's own port.
+fn without_own_port<'a>(parts: &KeyParts<'a>) -> &'a [u8] {
+    let own_port: &[u8] = match parts.scheme {
+        Scheme::Http => b":80",
+        Scheme::Https => b":443",
+    };
+    let authority = parts.authority;
+    authority.strip_suffix(own_port).unwrap_or(authority)
+}
+
+/// A source with its rule, and the scope of its keys.
+type Scoped = (Source, Arc<CacheRule>, Option<Box<[u8]>>);
+
+/// Finds the profile that a source is asked with: its name is part of the key, so that nobody gets an object by credentials that he did not
+/// name and that are not for its host.
+fn with_profile(
+    (source, rule): (Source, Arc<CacheRule>),
+    parts: &KeyParts<'_>,
+    named: Option<&str>,
+    plan: &Plan,
+) -> Result<Scoped, Failure> {
+    let invalid = |why: String| Err(Failure::new(Code::InvalidOption, why));
+    match source {
+        Source::Site(id) => {
+            let facts = plan.sites.facts(id);
+            let scope = facts.and_then(|facts| facts.scope.clone());
+            match named {
+                Some(name) if scope.as_deref() != Some(name.as_bytes()) => invalid(format!(
+                    "the URL is a [[site]]'s, whose origin is not asked with the profile {name:?}"
+                )),
+                _ => Ok((source, rule, scope)),
+            }
+        }
+        Source::Own {
+            url, public_only, ..
+        } => {
+            let host = String::from_utf8_lossy(without_own_port(parts));
+            let profile = match named {
+                None => plan.profiles.of_host(&host),
+                Some(name) => match plan.profiles.named(name) {
+                    None => {
+                        return invalid(format!("there is no [[profile]] with the name {name:?}"));
+                    }
+                    found => found,
+                },
+            };
+            let scope = profile.map(|profile| profile.name().as_bytes().into());
+            // Where its hosts are really reached is the operator's word.
+            let has_endpoint = profile.is_some_and(|profile| profile.rule().endpoint.is_some());
+            let source = Source::Own {
+                url,
+                profile: profile.cloned(),
+                public_only: public_only && !has_endpoint,
+            };
+            Ok((source, rule, scope))
+        }
+    }
 }
 
 fn source_of(
@@ -224,7 +303,12 @@ fn source_of(
             base: String::new(),
         };
         let public_only = !(plan.settings.allow_private || is_meant);
-        return Ok((Source::Own { url, public_only }, Arc::clone(&plan.rule)));
+        let source = Source::Own {
+            url,
+            profile: None,
+            public_only,
+        };
+        return Ok((source, Arc::clone(&plan.rule)));
     }
     if named.is_none()
         && let Some(found) = of_site(plan.sites.default_site())

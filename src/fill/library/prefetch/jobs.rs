@@ -63,10 +63,18 @@ impl JobState {
 pub struct PrefetchOrder {
     /// The URL, in canonical form.
     pub url: String,
+    /// The profile that its origin is asked with; none: the one for its host.
+    pub profile: Option<String>,
     /// Whether the origin is asked although what is stored is fresh.
     pub refresh: bool,
     /// The larger goes first.
     pub priority: i32,
+}
+
+impl PrefetchOrder {
+    fn target(&self) -> Target {
+        (self.url.clone(), self.profile.clone())
+    }
 }
 
 /// A job as it is shown.
@@ -91,6 +99,7 @@ pub struct JobLine {
 pub(super) struct Start {
     pub(super) id: u64,
     pub(super) url: String,
+    pub(super) profile: Option<String>,
     pub(super) refresh: bool,
     /// Is told where it is not wanted any more.
     pub(super) cancelled: Arc<Notify>,
@@ -113,12 +122,15 @@ pub(super) struct Tally {
     pub(super) running: usize,
 }
 
+/// What is fetched: a URL, with the profile that was named.
+type Target = (String, Option<String>);
+
 /// See the module's header.
 #[derive(Debug, Default)]
 pub(super) struct Jobs {
     jobs: HashMap<u64, Job>,
     queue: BTreeSet<(Reverse<i32>, u64)>,
-    active: HashMap<String, u64>,
+    active: HashMap<Target, u64>,
     ended: VecDeque<u64>,
     running: usize,
     last: u64,
@@ -135,7 +147,7 @@ impl Jobs {
         order: PrefetchOrder,
         queue_max: usize,
     ) -> Result<(u64, bool), Full> {
-        if let Some(&id) = self.active.get(&order.url) {
+        if let Some(&id) = self.active.get(&order.target()) {
             self.merge(id, &order);
             return Ok((id, true));
         }
@@ -145,7 +157,7 @@ impl Jobs {
         self.last += 1;
         let id = self.last;
         self.queue.insert((Reverse(order.priority), id));
-        self.active.insert(order.url.clone(), id);
+        self.active.insert(order.target(), id);
         let job = Job {
             order,
             state: JobState::Queued,
@@ -184,6 +196,7 @@ impl Jobs {
         Some(Start {
             id,
             url: job.order.url.clone(),
+            profile: job.order.profile.clone(),
             refresh: job.order.refresh,
             cancelled: Arc::clone(&job.cancelled),
         })
@@ -209,8 +222,8 @@ impl Jobs {
         self.running -= 1;
         job.size = job.body.take().map_or(0, |body| body.run_from(0));
         job.state = state;
-        let url = job.order.url.clone();
-        self.active.remove(&url);
+        let target = job.order.target();
+        self.active.remove(&target);
         self.remember(id);
     }
 
@@ -223,8 +236,8 @@ impl Jobs {
             JobState::Queued => {
                 job.state = JobState::Cancelled;
                 self.queue.remove(&(Reverse(job.order.priority), id));
-                let url = job.order.url.clone();
-                self.active.remove(&url);
+                let target = job.order.target();
+                self.active.remove(&target);
                 self.remember(id);
                 true
             }
@@ -307,8 +320,8 @@ mod tests {
     fn order(url: &str, priority: i32) -> PrefetchOrder {
         PrefetchOrder {
             url: url.to_owned(),
-            refresh: false,
             priority,
+            ..PrefetchOrder::default()
         }
     }
 

@@ -89,7 +89,7 @@ impl Library {
     /// `InvalidUrl`, `HostNotAllowed`, `QueueFull`.
     pub fn prefetch(&self, mut order: PrefetchOrder) -> Result<JobLine, Failure> {
         let plan = self.plan();
-        order.url = Place::of(&order.url, &plan)?.url;
+        order.url = Place::of(&order.url, order.profile.as_deref(), &plan)?.url;
         let queue_max = plan.settings.queue;
         let mut jobs = self.prefetch.lock();
         let added = jobs.add(order, queue_max);
@@ -202,7 +202,8 @@ impl Library {
         let longest = self.plan().settings.get_timeout;
         let brought = async {
             let show = |body: &Arc<Object>| self.prefetch.lock().show(start.id, body);
-            let bringing = self.bring(&start.url, how, show);
+            let asked = (start.url.as_str(), start.profile.as_deref());
+            let bringing = self.bring(asked, how, show);
             match tokio::time::timeout(longest, bringing).await {
                 Ok(brought) => brought.map(|brought| brought.is_hit),
                 Err(_) => Err(timed_out(&start.url, longest)),
