@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn wrong_command_line_is_a_usage_error() {
-        let cases: [&[&str]; 17] = [
+        let cases: [&[&str]; 20] = [
             &["bake"],
             &["import"],
             &["import", "a", "--from", "nginx"],
