@@ -202,15 +202,14 @@ impl Keeper {
         origin: &Rc<Origin>,
         lead: Lead,
     ) -> Outcome {
-        // It may have landed between the worker's look and this one.
+        // It may have landed between the worker's look and this one, for a refresh too.
         let mut found = self.look(&fetch, &asked, None);
         let mut alone = Vec::new();
         if found.is_none() {
             alone = self.bring_up(&fetch, origin).await;
             found = self.look_among(&fetch, &asked, &alone);
         }
-        if !fetch.is_refresh
-            && !fetch.must_ask
+        if !fetch.must_ask
             && let Some((outcome, response)) = found
         {
             lead.land(&Landing::stored(&response), clock::mono());
