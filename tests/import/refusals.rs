@@ -24,7 +24,7 @@ fn apache_config_that_apache_refuses_is_refused_with_its_place() {
         ),
         (
             "Listen 80\n<Directory />\n</Location>\n",
-            "a.conf:3:3: </Location> where <directory> of line 2 is open",
+            "a.conf:3:3: </Location> where <Directory> of line 2 is open",
         ),
         (
             "Listen 80\n</Location>\n",
@@ -32,11 +32,11 @@ fn apache_config_that_apache_refuses_is_refused_with_its_place() {
         ),
         (
             "Listen 80\n<Directory />\n",
-            "a.conf:2:1: <directory> is not closed in this file",
+            "a.conf:2:1: <Directory> is not closed in this file",
         ),
         (
             "Listen 80\n<IfModule !core.c>\n",
-            "a.conf:2:2: <ifmodule> is not closed in this file",
+            "a.conf:2:2: <IfModule> is not closed in this file",
         ),
         (
             "Listen 80\n  *\n",

@@ -20,6 +20,16 @@ fn site_with_access_control_is_a_comment_until_it_is_opened() {
         "<Directory @ROOT@/htdocs>\nRequire ip 10.0.0.0/8\n</Directory>",
         "<Directory />\nRequire all denied\n</Directory>",
         "<Directory @ROOT@/htdocs/private>\nDeny from all\n</Directory>",
+        "<Directory @ROOT@/htdocs>\nOrder allow,deny\nAllow from 10.0.0.0/8\n</Directory>",
+        "<Directory @ROOT@/htdocs>\nOrder allow,deny\nDeny from 192.0.2.1\nAllow from all\n</Directory>",
+        "<Directory @ROOT@/htdocs>\nOrder allow,deny\n</Directory>",
+        "<Location /private>\n<RequireAll>\nRequire all granted\nRequire not ip 192.0.2.1\n</RequireAll>\n</Location>",
+        "<VirtualHost *:80>\nServerName a.example\n<Directory @ROOT@/htdocs>\nRequire all denied\n</Directory>\n</VirtualHost>\n\
+         <Directory @ROOT@/htdocs>\nRequire all granted\n</Directory>",
+        "RewriteRule ^/(.*) http://127.0.0.1:8000/$1 [P,L]",
+        "Redirect permanent / https://a.example/",
+        "RedirectMatch ^/(.*)$ https://a.example/$1",
+        "RewriteRule ^ https://%{SERVER_NAME}%{REQUEST_URI} [END,NE,R=permanent]",
         "<Location /private>\nAuthType Basic\nRequire valid-user\n</Location>",
         "<Location /private>\n<RequireAny>\nRequire user a\nRequire user b\n</RequireAny>\n</Location>",
         "<FilesMatch \"\\.inc$\">\nRequire all denied\n</FilesMatch>",
@@ -50,18 +60,30 @@ fn site_with_access_control_is_a_comment_until_it_is_opened() {
 fn access_control_that_closes_nothing_served_is_none() {
     for harmless in [
         "<Directory />\nRequire all denied\n</Directory>\n<Directory @ROOT@/htdocs>\nRequire all granted\n</Directory>",
+        "<Directory />\nOrder deny,allow\nDeny from all\n</Directory>\n<Directory @ROOT@/htdocs>\nOrder allow,deny\nAllow from all\n</Directory>",
+        "<Directory @ROOT@/htdocs>\nRequire all granted\nRequire ip 192.0.2.1\n</Directory>",
+        "<VirtualHost *:80>\nServerName a.example\n<Directory @ROOT@/htdocs>\nRequire all granted\n</Directory>\n</VirtualHost>\n\
+         <Directory @ROOT@/htdocs>\nRequire all denied\n</Directory>",
         "<Directory /elsewhere>\nRequire all denied\n</Directory>",
         "<Directory @ROOT@/htdocs/.git>\nRequire all denied\n</Directory>",
         "<FilesMatch \"^\\.ht\">\nRequire all denied\n</FilesMatch>",
         "<Files \".ht*\">\nDeny from all\n</Files>",
         "<Location /server-status>\nSetHandler server-status\nRequire local\n</Location>",
         "RedirectMatch 404 /\\.git",
+        "Redirect /old https://a.example/new",
         "AddHandler type-map var",
         "Order allow,deny\nAllow from all",
     ] {
         let (_, page, said) = page(harmless);
         assert_eq!(said, "ok: 0 pins, 1 site", "{harmless}\n{page}");
     }
+}
+
+#[test]
+fn root_of_each_host_is_no_root_of_all() {
+    let (_, page, said) = page("VirtualDocumentRoot /srv/%0");
+    assert_eq!(said, "ok: 0 pins, 0 sites", "{page}");
+    assert!(page.contains("a folder for each host"), "{page}");
 }
 
 #[test]

@@ -4,41 +4,72 @@
 use std::path::Path;
 
 use super::page::{Page, Target};
-use crate::config::mistake::Mistake;
+use crate::config::mistake::{Cause, Mistake};
+use crate::config::{CacheContradiction, Contradiction, RuleContradiction};
 
 /// The name that the page has while it is checked; all paths in it are absolute.
 const NAME: &str = "hotplate.toml";
 
+/// Rounds after which no more care is taken of which of two tables stays.
+const CAREFUL_ROUNDS: usize = 256;
+
 /// The page's text, after all that `hotplate check` refuses was made a comment.
 pub(super) fn proven(page: &mut Page) -> String {
-    loop {
+    for round in 0.. {
         let printed = page.print();
         let Err(mistakes) = crate::config::parse(&printed.text, Path::new(NAME)) else {
             return printed.text;
         };
+        let is_careful = round < CAREFUL_ROUNDS;
         let mut is_mended = false;
-        for mistake in &mistakes {
+        for mistake in to_mend(&mistakes, is_careful) {
             let line = mistake.at.map_or(0, |at| at.line.saturating_sub(1));
-            // A mistake may come from one that stands before it and goes now.
-            if let Some(Some(target)) = printed.targets.get(line)
-                && !is_mended
-            {
+            if let Some(Some(target)) = printed.targets.get(line) {
                 take_out(page, *target, mistake);
                 is_mended = true;
             }
         }
         if !is_mended {
-            // No line is to blame. Nothing of what was translated can be trusted then, so nothing is in force.
-            let reason = mistakes
-                .first()
-                .map(|mistake| mistake.cause.to_string())
-                .unwrap_or_default();
-            for block in &mut page.blocks {
-                block.out.push(reason.clone());
-            }
-            return page.print().text;
+            break;
         }
     }
+    // No line is to blame. Nothing of what was translated can be trusted then, so nothing is in force.
+    for block in &mut page.blocks {
+        block.out.push("the page as a whole is refused".to_owned());
+    }
+    page.print().text
+}
+
+/// The mistakes that are mended in one round: those that depend on nothing else; then what a table says by itself; then, one by
+/// one as long as it `is_careful`, what two tables say, because one that goes may leave another right.
+fn to_mend(mistakes: &[Mistake], is_careful: bool) -> Vec<&Mistake> {
+    let reach = |mistake: &&Mistake| match &mistake.cause {
+        Cause::Contradiction(found) if is_of_two(found) => 2,
+        Cause::Contradiction(_) => 1,
+        _ => 0,
+    };
+    let Some(first) = mistakes.iter().map(|mistake| reach(&mistake)).min() else {
+        return Vec::new();
+    };
+    let found = mistakes.iter().filter(|mistake| reach(mistake) == first);
+    let count = if first == 2 && is_careful {
+        1
+    } else {
+        usize::MAX
+    };
+    found.take(count).collect()
+}
+
+/// Whether a contradiction is between two tables.
+fn is_of_two(found: &Contradiction) -> bool {
+    matches!(
+        found,
+        Contradiction::UrlTwice { .. }
+            | Contradiction::HostTwice { .. }
+            | Contradiction::DefaultSiteTwice { .. }
+            | Contradiction::Cache(CacheContradiction::DiskInRoot { .. })
+            | Contradiction::Rule(RuleContradiction::PathTwice { .. })
+    )
 }
 
 /// Makes a comment of the key, or of its table where the key can't be missed.
@@ -53,6 +84,9 @@ fn take_out(page: &mut Page, target: Target, mistake: &Mistake) {
             None => return,
         },
     };
+    if !block.out.is_empty() {
+        return;
+    }
     let reason = mistake.cause.to_string();
     match target.entry.and_then(|at| block.entries.get_mut(at)) {
         Some(entry) if !entry.is_needed => entry.out = Some(reason),

@@ -178,3 +178,45 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn more_paths_than_rules_leave_those_without_a_cache() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.conf");
+    let text = |enabled: usize, disabled: usize| {
+        let mut text = "ProxyPass / http://127.0.0.1:8000/\n".to_owned();
+        for at in 0..enabled {
+            text.push_str(&format!("CacheEnable mem /a{at}\n"));
+        }
+        for at in 0..disabled {
+            text.push_str(&format!("CacheDisable /z{at}\n"));
+        }
+        text
+    };
+    let options = Options {
+        file: file.clone(),
+        ..Options::default()
+    };
+    std::fs::write(&file, text(300, 200)).unwrap();
+    let page = import(&options).unwrap().text;
+    assert_eq!(
+        page.matches("[[site.rule]]").count(),
+        256 - 200,
+        "/ has no cache itself"
+    );
+    let page = crate::config::parse(&page, &file).unwrap();
+    assert!(
+        !page.sites[0]
+            .rules
+            .iter()
+            .any(|rule| rule.path.starts_with(b"/z") && rule.cache)
+    );
+    std::fs::write(&file, text(0, 300)).unwrap();
+    let error = import(&options).unwrap_err().to_string();
+    assert!(
+        error.ends_with(
+            "a.conf:301:1: more than 256 paths without a cache in one site: is this a config?"
+        ),
+        "{error}"
+    );
+}

@@ -1,4 +1,4 @@
-//! What Apache keeps from clients that Hotplate would send them: access control, and files that are run, not sent.
+//! What Apache keeps from clients that Hotplate would send them.
 //!
 //! An import never opens what was closed. A site of which that might be said is printed as a comment with the reasons.
 
@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::ledger::Ledger;
+use super::running;
 use super::tree::{Directive, MAIN, Scope};
 
 /// Most folders below each other in which files of access control are looked for.
@@ -24,19 +25,104 @@ pub(super) struct Served<'s> {
     pub(super) runs_files: bool,
 }
 
-/// Whether a directive closes or opens what it is about; none where it does neither.
-fn closes(directive: &Directive) -> Option<bool> {
-    let is = |at: usize, word: &str| directive.word(at).eq_ignore_ascii_case(word);
-    match directive.name.as_str() {
-        "require" => Some(!(is(0, "all") && is(1, "granted"))),
-        "deny" => Some(true),
-        "allow" if is(1, "all") => Some(false),
-        "rewriterule" => forbids(directive.words.last()).then_some(true),
-        "redirectmatch" | "redirect" => {
-            let refuses = is(0, "gone") || directive.word(0).starts_with('4');
-            (refuses && !directive.words.iter().any(|word| word.contains("/\\."))).then_some(true)
+/// What is said about who may see something.
+#[derive(Clone, Copy, Debug, Default)]
+struct Closing {
+    /// What closes it whatever else is said.
+    shut: Option<usize>,
+    /// What `Require` says; none: nothing. Several in a section are alternatives, so one that grants is enough.
+    required: Option<(bool, usize)>,
+    /// An `Order` by which nobody may who is not allowed.
+    ordered: Option<usize>,
+    /// Whether all are allowed.
+    allows: bool,
+}
+
+impl Closing {
+    /// Heeds a directive; tells whether it says anything.
+    fn heed(&mut self, ledger: &Ledger<'_>, number: usize) -> bool {
+        let directive = ledger.directive(number);
+        let is = |at: usize, word: &str| directive.word(at).eq_ignore_ascii_case(word);
+        match directive.name.as_str() {
+            "require" => {
+                let grants = is(0, "all") && is(1, "granted");
+                let is_alternative = alternatives(ledger, directive);
+                match (grants, self.required) {
+                    (true, _) if is_alternative => self.required = Some((false, number)),
+                    (true, _) => {}
+                    (false, _) if !is_alternative => self.shut = Some(number),
+                    (false, None) => self.required = Some((true, number)),
+                    (false, Some(_)) => {}
+                }
+            }
+            "deny" => self.shut = Some(number),
+            "allow" if is(1, "all") => self.allows = true,
+            "allow" => self.shut = Some(number),
+            "order" if !is(0, "deny,allow") => self.ordered = Some(number),
+            "order" => {}
+            "rewriterule" if forbids(directive.words.last()) => self.shut = Some(number),
+            "redirect" | "redirectmatch" if refuses(directive) => self.shut = Some(number),
+            _ => return false,
         }
-        _ => None,
+        true
+    }
+
+    /// What closes it; none where it is open, and no word where nothing was said.
+    fn closed_by(&self) -> Option<Option<usize>> {
+        match self {
+            Self {
+                shut: Some(number), ..
+            } => Some(Some(*number)),
+            Self {
+                required: Some((is_closed, number)),
+                ..
+            } => Some(is_closed.then_some(*number)),
+            Self { allows: true, .. } => Some(None),
+            Self {
+                ordered: Some(number),
+                ..
+            } => Some(Some(*number)),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a `Require` is one of several of which each is enough.
+fn alternatives(ledger: &Ledger<'_>, directive: &Directive) -> bool {
+    let mut around = ledger.tree.scopes(directive);
+    let around = around.find(|section| section.scope == Scope::Requirement);
+    around.is_none_or(|section| {
+        section
+            .written
+            .to_ascii_lowercase()
+            .starts_with("<requireany")
+    })
+}
+
+/// Whether a redirect is an answer of refusal, but for files that are never sent.
+fn refuses(directive: &Directive) -> bool {
+    let status = directive.word(0);
+    let is_refusal = status.eq_ignore_ascii_case("gone") || status.starts_with('4');
+    is_refusal && !directive.words.iter().any(|word| word.contains("/\\."))
+}
+
+/// Whether a redirect is for all paths, as the one from http to https is.
+fn sends_all_away(directive: &Directive) -> bool {
+    // What is left of a pattern that fits everything.
+    let is_all = |pattern: &str| {
+        pattern
+            .trim_matches(['^', '/', '?', '(', '.', '*', ')', '$'])
+            .is_empty()
+    };
+    let is_url = |word: &str| word.contains("://");
+    let words = &directive.words;
+    match directive.name.as_str() {
+        "redirect" | "redirectpermanent" | "redirecttemp" | "redirectmatch" => {
+            let target = words.iter().position(|word| is_url(word));
+            target.is_some_and(|at| at > 0 && is_all(directive.word(at - 1)))
+        }
+        "rewriterule" => is_all(directive.word(0)) && is_url(directive.word(1)),
+        _ => false,
     }
 }
 
@@ -58,45 +144,47 @@ pub(super) fn reasons(
     served: Served<'_>,
 ) -> Vec<(usize, String)> {
     let mut reasons = Vec::new();
-    let mut folders: BTreeMap<PathBuf, (bool, usize)> = BTreeMap::new();
-    let mut locations: BTreeMap<&str, (bool, usize)> = BTreeMap::new();
-    let of_host = |directive: &&Directive| directive.host == MAIN || directive.host == host;
-    let directives = ledger.tree.directives.iter().enumerate();
-    for (number, directive) in directives.filter(|(_, directive)| of_host(directive)) {
-        if let Some(why) = runs(ledger, directive, served) {
+    // By section, in Apache's order: what the main server says, then the host; by itself, then in its sections.
+    let mut closings: BTreeMap<(bool, Option<usize>), Closing> = BTreeMap::new();
+    for number in ledger.all_of_host(host) {
+        let directive = ledger.directive(number);
+        if let Some(why) = running::runs(ledger, directive, served) {
             reasons.push((number, format!("{}: {why}", told(ledger, number))));
         }
-        let Some(is_closed) = closes(directive) else {
+        if sends_all_away(directive) {
+            let told = told(ledger, number);
+            reasons.push((number, format!("{told}: Apache sends all clients elsewhere, and Hotplate would send them what is here")));
+        }
+        let section = ledger.tree.scope_number(directive);
+        let closing = closings.entry((directive.host != MAIN, section));
+        closing.or_default().heed(ledger, number);
+    }
+    // Of several sections for one path the last that says anything counts.
+    let mut folders: BTreeMap<&Path, Option<usize>> = BTreeMap::new();
+    let mut locations: BTreeMap<&str, Option<usize>> = BTreeMap::new();
+    for ((_, section), closing) in &closings {
+        let Some(closed_by) = closing.closed_by() else {
             continue;
         };
-        let section = ledger.tree.scope(directive);
-        match section.map(|section| &section.scope) {
-            None => {
-                locations.insert("/", (is_closed, number));
-            }
-            Some(Scope::Directory(path)) => {
-                folders.insert(path.clone(), (is_closed, number));
-            }
-            Some(Scope::Location(path)) => {
-                locations.insert(path, (is_closed, number));
-            }
+        let scope = section.map(|number| &ledger.tree.sections[number].scope);
+        match scope {
+            None => drop(locations.insert("/", closed_by)),
+            Some(Scope::Location(path)) => drop(locations.insert(path, closed_by)),
+            Some(Scope::Directory(path)) => drop(folders.insert(path, closed_by)),
             Some(Scope::Proxy(_) | Scope::Limit) if !served.has_origin => {}
             Some(Scope::Files(name)) if name.starts_with('.') => {}
             Some(Scope::Pattern(written)) if is_about_hidden_files(written) => {}
-            Some(_) if is_closed => reasons.push(closed(ledger, number)),
-            Some(_) => {}
+            Some(_) => reasons.extend(closed_by.map(|number| closed(ledger, number))),
         }
     }
     if let Some(root) = served.root {
         reasons.extend(closed_folders(ledger, root, &folders));
         reasons.extend(override_file(ledger, host, root));
     }
-    for (path, (is_closed, number)) in locations {
-        let is_served = served.has_origin || !is_handled(ledger, host, path);
-        if is_closed && is_served {
-            reasons.push(closed(ledger, number));
-        }
-    }
+    let is_served = |path: &str| served.has_origin || !is_handled(ledger, host, path);
+    let locations = locations.iter().filter(|(path, _)| is_served(path));
+    let numbers = locations.filter_map(|(_, closed_by)| *closed_by);
+    reasons.extend(numbers.map(|number| closed(ledger, number)));
     reasons
 }
 
@@ -104,21 +192,19 @@ pub(super) fn reasons(
 fn closed_folders(
     ledger: &Ledger<'_>,
     root: &Path,
-    folders: &BTreeMap<PathBuf, (bool, usize)>,
+    folders: &BTreeMap<&Path, Option<usize>>,
 ) -> Vec<(usize, String)> {
     let around = folders.iter().filter(|(path, _)| root.starts_with(path));
     let deepest = around.max_by_key(|(path, _)| path.components().count());
-    let below = folders
-        .iter()
-        .filter(|(path, _)| path.starts_with(root) && *path != root);
     let is_hidden = |path: &Path| {
         let mut names = path.strip_prefix(root).unwrap_or(path).components();
         names.any(|name| name.as_os_str().as_encoded_bytes().starts_with(b"."))
     };
-    let below = below.filter(|(path, _)| !is_hidden(path));
+    let is_below = |path: &Path| path.starts_with(root) && path != root && !is_hidden(path);
+    let below = folders.iter().filter(|(path, _)| is_below(path));
     let all = deepest.into_iter().chain(below);
-    all.filter(|(_, (is_closed, _))| *is_closed)
-        .map(|(_, (_, number))| closed(ledger, *number))
+    all.filter_map(|(_, closed_by)| *closed_by)
+        .map(|number| closed(ledger, number))
         .collect()
 }
 
@@ -130,7 +216,7 @@ fn override_file(ledger: &Ledger<'_>, host: usize, root: &Path) -> Option<(usize
             .words
             .iter()
             .all(|word| word.eq_ignore_ascii_case("none"));
-        !is_none && is_about(ledger, directive, root)
+        !is_none && running::is_about(ledger, directive, root)
     };
     let number = ledger
         .of_host(host, "allowoverride")
@@ -205,68 +291,6 @@ fn is_handled(ledger: &Ledger<'_>, host: usize, path: &str) -> bool {
     ledger.of_host(host, "sethandler").iter().any(|number| {
         let directive = ledger.directive(*number);
         let scope = ledger.tree.scope(directive).map(|section| &section.scope);
-        scope == Some(&Scope::Location(path.to_owned())) && is_run(directive.word(0))
+        scope == Some(&Scope::Location(path.to_owned())) && running::is_run(directive.word(0))
     })
-}
-
-/// Whether files of a handler are run.
-fn is_run(handler: &str) -> bool {
-    let harmless = [
-        "none",
-        "default-handler",
-        "type-map",
-        "send-as-is",
-        "imap-file",
-    ];
-    !harmless
-        .iter()
-        .any(|known| handler.eq_ignore_ascii_case(known))
-}
-
-/// Why a directive has files run that would be sent as they are: their source.
-fn runs(ledger: &Ledger<'_>, directive: &Directive, served: Served<'_>) -> Option<&'static str> {
-    let root = served.root?;
-    let sent = "files that Apache runs would be sent as they are, with their source";
-    let word = directive.word(0).to_ascii_lowercase();
-    let is_so = match directive.name.as_str() {
-        "sethandler" => is_run(&word) && (!is_in_location(ledger, directive) || is_of_files(&word)),
-        "addhandler" => is_run(&word),
-        "addtype" => word.starts_with("application/x-httpd"),
-        "addoutputfilter" | "setoutputfilter" => word.split(';').any(|filter| filter == "includes"),
-        "loadmodule" => {
-            word.starts_with("php")
-                || word.starts_with("wsgi")
-                || word.starts_with("perl")
-                || word.starts_with("lua")
-        }
-        "options" => {
-            directive
-                .words
-                .iter()
-                .any(|word| word.trim_start_matches('+').eq_ignore_ascii_case("execcgi"))
-                && is_about(ledger, directive, root)
-        }
-        "scriptalias" => Path::new(directive.word(1)).starts_with(root),
-        "proxypassmatch" => served.runs_files && directive.word(1) != "!",
-        _ => false,
-    };
-    is_so.then_some(sent)
-}
-
-/// Whether a handler is one that runs files, wherever it is set.
-fn is_of_files(handler: &str) -> bool {
-    handler.starts_with("application/x-httpd") || handler.starts_with("proxy:")
-}
-
-fn is_in_location(ledger: &Ledger<'_>, directive: &Directive) -> bool {
-    let scope = ledger.tree.scope(directive).map(|section| &section.scope);
-    matches!(scope, Some(Scope::Location(_)))
-}
-
-/// Whether a directive is about files of the root.
-fn is_about(ledger: &Ledger<'_>, directive: &Directive, root: &Path) -> bool {
-    match ledger.tree.scope(directive).map(|section| &section.scope) {
-        Some(Scope::Directory(path)) => path.starts_with(root) || root.starts_with(path),
-        _ => true,
-    }
 }

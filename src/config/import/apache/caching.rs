@@ -3,9 +3,9 @@
 //! In Apache all that fits a path adds up; here the longest path's rule counts, alone. So each path that anything is said
 //! about gets a rule with all that holds there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::fault::ImportError;
+use super::super::fault::{ImportError, ImportFault};
 use super::super::page::{Block, Entry, Fate, Note, list, text};
 use super::ledger::Ledger;
 use super::settings::{self, Effective, Keys, SETTINGS};
@@ -82,7 +82,7 @@ pub(super) fn rules(
     }
     if for_what == For::Files {
         let mut notes = said.notes;
-        for number in numbers.into_iter().filter(own).collect::<Vec<_>>() {
+        for number in numbers.iter().copied().filter(own).collect::<Vec<_>>() {
             notes.push(ledger.note(number, Fate::Dropped, FILES_ALONE));
         }
         return Ok((Vec::new(), notes));
@@ -97,7 +97,12 @@ pub(super) fn rules(
         ));
     }
     let mut rules: Vec<(String, Block)> = Vec::new();
-    for path in paths(&said) {
+    let taken = taken(ledger, &said, &mut notes)?;
+    said.layers.retain(|(path, _)| taken.contains(path));
+    said.enabled
+        .retain(|(reach, _)| taken.contains(&reach.path));
+    said.disabled.retain(|reach| taken.contains(&reach.path));
+    for path in taken {
         let mut rule = rule(ledger, &said, &path)?;
         let around = rules.iter().filter(|(known, _)| covers(known, &path));
         let around = around.max_by_key(|(known, _)| known.len());
@@ -111,19 +116,44 @@ pub(super) fn rules(
         }
         rules.push((path, rule));
     }
-    if rules.len() > RULES_MAX {
-        rules.truncate(RULES_MAX);
-        notes.push(Ledger::unsaid(
-            "more than 256 paths",
-            "a site has at most 256 rules: the rest of them is left out",
-        ));
-    }
-    for number in said.numbers() {
+    for number in numbers {
         if !ledger.is_told(number) {
-            notes.push(ledger.note(number, Fate::Dropped, "nothing is stored where it holds"));
+            let why = "nothing is stored where it holds, or there is no rule for it";
+            notes.push(ledger.note(number, Fate::Dropped, why));
         }
     }
     Ok((rules.into_iter().map(|(_, rule)| rule).collect(), notes))
+}
+
+/// The paths that get rules: all of them, as far as there may be so many. Those of which nothing is stored go first: without
+/// their rules, it would be.
+fn taken(
+    ledger: &Ledger<'_>,
+    said: &Said,
+    notes: &mut Vec<Note>,
+) -> Result<BTreeSet<String>, ImportError> {
+    let all = paths(said);
+    if all.len() <= RULES_MAX {
+        return Ok(all);
+    }
+    let disabled = said.disabled.iter().map(|reach| reach.path.clone());
+    let mut taken: BTreeSet<String> = disabled.collect();
+    taken.insert("/".to_owned());
+    if let (true, Some(last)) = (taken.len() > RULES_MAX, said.disabled.last()) {
+        let place = ledger.directive(last.number).place;
+        let (what, max) = ("paths without a cache in one site", RULES_MAX);
+        return Err(ledger.tree.error(place, ImportFault::TooMany { what, max }));
+    }
+    for path in all {
+        if taken.len() < RULES_MAX {
+            taken.insert(path);
+        }
+    }
+    notes.push(Ledger::unsaid(
+        "more than 256 paths",
+        "a site has at most 256 rules: those of the other paths are left out",
+    ));
+    Ok(taken)
 }
 
 /// Notes on what the main server says about caching and no site heeds.
@@ -256,32 +286,26 @@ fn reach(ledger: &Ledger<'_>, number: usize, named: Option<&str>) -> Result<Reac
 
 /// The settings, layer by layer.
 fn layers(ledger: &mut Ledger<'_>, host: usize, said: &mut Said) -> Result<(), ImportError> {
-    // By place: the main server, the host, then each section.
-    let mut layers: Vec<((usize, usize), String, Effective)> = Vec::new();
+    // In Apache's order: the main server, the host, the sections of the main server, those of the host.
+    let mut layers: BTreeMap<(bool, bool, usize), (String, Effective)> = BTreeMap::new();
     for name in SETTINGS {
         for number in ledger.of_host(host, name) {
             settings::check(ledger, number)?;
             let directive = ledger.directive(number);
-            let section = ledger.tree.scope(directive);
-            let (order, path) = match section {
-                None => ((0, usize::from(directive.host != MAIN)), "/".to_owned()),
-                Some(section) => match reach(ledger, number, None) {
-                    Ok(reach) => (
-                        (1, section.place.file << 32 | section.place.at.line),
-                        reach.path,
-                    ),
+            let section = ledger.tree.scope_number(directive);
+            let path = match section {
+                None => "/".to_owned(),
+                Some(_) => match reach(ledger, number, None) {
+                    Ok(reach) => reach.path,
                     Err(why) => {
                         said.notes.push(ledger.note(number, Fate::Dropped, why));
                         continue;
                     }
                 },
             };
-            if !layers.iter().any(|(known, ..)| *known == order) {
-                layers.push((order, path, Effective::new()));
-            }
-            let Some((.., layer)) = layers.iter_mut().find(|(known, ..)| *known == order) else {
-                continue;
-            };
+            let is_own = directive.host != MAIN;
+            let order = (section.is_some(), is_own, section.unwrap_or_default());
+            let (_, layer) = layers.entry(order).or_insert((path, Effective::new()));
             let numbers = layer.entry(name).or_default();
             let resets = directive
                 .words
@@ -296,11 +320,7 @@ fn layers(ledger: &mut Ledger<'_>, host: usize, said: &mut Said) -> Result<(), I
             numbers.push(number);
         }
     }
-    layers.sort_by_key(|(order, ..)| *order);
-    said.layers = layers
-        .into_iter()
-        .map(|(_, path, layer)| (path, layer))
-        .collect();
+    said.layers = layers.into_values().collect();
     Ok(())
 }
 

@@ -1,8 +1,10 @@
 //! Who has said what became of which directive, so that none is left without a word.
 
+use std::collections::BTreeMap;
+
 use super::super::page::{Fate, Group, Note};
 use super::reasons;
-use super::tree::{Aside, Directive, Tree};
+use super::tree::{Aside, Directive, MAIN, Tree};
 
 /// The directives of a config, and which of them have had their note.
 #[derive(Debug)]
@@ -10,14 +12,27 @@ pub(super) struct Ledger<'t> {
     /// The config.
     pub(super) tree: &'t Tree,
     told: Vec<bool>,
+    /// The numbers of each host's directives.
+    by_host: Vec<Vec<usize>>,
+    /// The numbers of each host's directives of a name.
+    by_name: BTreeMap<(usize, &'t str), Vec<usize>>,
 }
 
 impl<'t> Ledger<'t> {
     /// A ledger in which nothing is told yet.
     pub(super) fn new(tree: &'t Tree) -> Self {
+        let mut by_host = vec![Vec::new(); tree.hosts.len()];
+        let mut by_name: BTreeMap<(usize, &str), Vec<usize>> = BTreeMap::new();
+        for (number, directive) in tree.directives.iter().enumerate() {
+            by_host[directive.host].push(number);
+            let key = (directive.host, directive.name.as_str());
+            by_name.entry(key).or_default().push(number);
+        }
         Self {
             tree,
             told: vec![false; tree.directives.len()],
+            by_host,
+            by_name,
         }
     }
 
@@ -26,14 +41,38 @@ impl<'t> Ledger<'t> {
         &self.tree.directives[number]
     }
 
-    /// The numbers of the directives named `name` that hold for `host`: the main server's first, then its own.
+    /// The numbers of the directives that hold for `host`: the main server's first, then its own.
+    pub(super) fn all_of_host(&self, host: usize) -> Vec<usize> {
+        let inherited = if host == MAIN {
+            &[][..]
+        } else {
+            &self.by_host[MAIN]
+        };
+        inherited
+            .iter()
+            .chain(&self.by_host[host])
+            .copied()
+            .collect()
+    }
+
+    /// The numbers of the directives named `name` among these.
     pub(super) fn of_host(&self, host: usize, name: &str) -> Vec<usize> {
-        let all = || self.tree.directives.iter().enumerate();
-        let inherited =
-            all().filter(|(_, found)| found.host == super::tree::MAIN && host != super::tree::MAIN);
-        let own = all().filter(|(_, found)| found.host == host);
-        let named = inherited.chain(own).filter(|(_, found)| found.name == name);
-        named.map(|(number, _)| number).collect()
+        let of = |host| {
+            self.by_name
+                .get(&(host, name))
+                .map_or(&[][..], Vec::as_slice)
+        };
+        let inherited = if host == MAIN { &[][..] } else { of(MAIN) };
+        inherited.iter().chain(of(host)).copied().collect()
+    }
+
+    /// The numbers of the directives named `name` in all hosts.
+    pub(super) fn of_all(&self, name: &str) -> Vec<usize> {
+        let hosts = 0..self.by_host.len();
+        let of = |host| self.by_name.get(&(host, name));
+        let mut found: Vec<usize> = hosts.filter_map(of).flatten().copied().collect();
+        found.sort_unstable();
+        found
     }
 
     /// The last directive named `name` that holds for the whole of `host`.

@@ -1,5 +1,6 @@
 //! Local files: `DocumentRoot`, `Alias`, the Cache-Control field of files, `CacheFile` and `MMapFile`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::super::fault::ImportError;
@@ -10,6 +11,10 @@ use super::tree::{MAIN, Scope, Section};
 use crate::config::values;
 use crate::http::target::encode_path;
 
+/// How many files a comment names.
+const NAMES_SHOWN: usize = 8;
+/// Most pins.
+const PINS_MAX: usize = 16_384;
 /// Largest file that Apache keeps ready.
 const APACHE_BYTES_MAX: u64 = 16 << 20;
 
@@ -148,7 +153,7 @@ pub(super) fn pins(
 ) -> Result<(Vec<Block>, Vec<Note>), ImportError> {
     let mut blocks: Vec<Block> = Vec::new();
     let mut notes = Vec::new();
-    let mut seen: Vec<PathBuf> = Vec::new();
+    let mut seen: BTreeSet<PathBuf> = BTreeSet::new();
     for (name, hold) in [("cachefile", "file"), ("mmapfile", "mmap")] {
         for number in ledger.of_host(MAIN, name) {
             let directive = ledger.directive(number);
@@ -159,38 +164,64 @@ pub(super) fn pins(
                 notes.push(ledger.note(number, Fate::Dropped, unknown(&directive.unknown)));
                 continue;
             }
+            let mut unpinned: BTreeMap<Unpinned, Vec<&str>> = BTreeMap::new();
             for word in &directive.words {
                 let path: PathBuf = ledger.tree.server_root.join(word).components().collect();
-                let (fate, why) = match () {
-                    () if seen.contains(&path) => {
-                        (Fate::Dropped, format!("{word} is pinned already"))
-                    }
-                    () if path.is_dir() => (
-                        Fate::Dropped,
-                        format!(
-                            "{word} is a folder, which Apache passes over; a [[pin]] can have one, or a glob"
-                        ),
-                    ),
+                let why = match () {
+                    () if blocks.len() >= PINS_MAX => Unpinned::TooMany,
+                    () if seen.contains(&path) => Unpinned::Already,
+                    () if path.is_dir() => Unpinned::Folder,
                     () => {
-                        seen.push(path.clone());
                         let found = pin(ledger, number, &path, hold, sites);
+                        seen.insert(path);
                         if !found.is_empty() {
                             blocks.extend(found);
                             continue;
                         }
-                        (
-                            Fate::Dropped,
-                            format!(
-                                "{word} is below no DocumentRoot and no Alias, so it has no URL"
-                            ),
-                        )
+                        Unpinned::NoUrl
                     }
                 };
-                notes.push(ledger.note(number, fate, why));
+                unpinned.entry(why).or_default().push(word);
+            }
+            for (why, words) in unpinned {
+                let why = format!("{}: {}", some(&words), why.words());
+                notes.push(ledger.note(number, Fate::Dropped, why));
             }
         }
     }
     Ok((blocks, notes))
+}
+
+/// Why a file is no pin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Unpinned {
+    Already,
+    Folder,
+    NoUrl,
+    TooMany,
+}
+
+impl Unpinned {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Already => "pinned already",
+            Self::Folder => "a folder, which Apache passes over; a [[pin]] can have one, or a glob",
+            Self::NoUrl => "below no DocumentRoot and no Alias, so there is no URL for it",
+            Self::TooMany => {
+                "no more than 16384 pins are made; a [[pin]] can have a folder or a glob"
+            }
+        }
+    }
+}
+
+/// The first of some words, and how many more there are.
+fn some(words: &[&str]) -> String {
+    let first = words.iter().take(NAMES_SHOWN);
+    let mut shown = first.copied().collect::<Vec<_>>().join(" ");
+    if words.len() > NAMES_SHOWN {
+        shown.push_str(&format!(" and {} more", words.len() - NAMES_SHOWN));
+    }
+    shown
 }
 
 /// The pins of one file: one for each site that has it.

@@ -143,9 +143,9 @@ fn urls(ledger: &mut Ledger<'_>, route: &Route, origin: &mut Origin) {
 
 /// The members of a balancer: number, URL, whether it is a spare one.
 fn members(ledger: &Ledger<'_>, name: &str) -> Vec<(usize, String, bool)> {
-    let all = ledger.tree.directives.iter().enumerate();
     let mut found = Vec::new();
-    for (number, directive) in all.filter(|(_, directive)| directive.name == "balancermember") {
+    for number in ledger.of_all("balancermember") {
+        let directive = ledger.directive(number);
         let around = match ledger.tree.scope(directive).map(|section| &section.scope) {
             Some(Scope::Proxy(url)) => Some(url.as_str()),
             _ => None,

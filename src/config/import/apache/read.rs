@@ -18,7 +18,7 @@ const FILES_MAX: usize = include::FILES_MAX;
 /// Most sections within each other.
 const SECTION_DEPTH_MAX: usize = 64;
 /// Most directives.
-const DIRECTIVES_MAX: usize = 200_000;
+const DIRECTIVES_MAX: usize = 50_000;
 /// Most virtual hosts: a config of Hotplate takes no more sites.
 const HOSTS_MAX: usize = 4096;
 
@@ -116,7 +116,7 @@ impl Reader {
                             SECTION_DEPTH_MAX,
                         ));
                     }
-                    let name = directive.name.clone();
+                    let name = first_word(&directive.written);
                     if let Some(opened) = self.open(directive, &mut lines)? {
                         open.push((name, number, opened));
                     }
@@ -247,7 +247,6 @@ impl Reader {
                     scope: scope(&directive, &self.tree.server_root),
                     around,
                     written,
-                    place,
                 });
                 self.section = Some(self.tree.sections.len() - 1);
                 Ok(Some(Open::Section(around)))
@@ -272,7 +271,7 @@ impl Reader {
                 return Ok(lines.number());
             }
         }
-        let name = directive.name.clone();
+        let name = first_word(&directive.written);
         Err(self
             .tree
             .error(directive.place, ImportFault::NotClosed { name }))
@@ -422,6 +421,15 @@ pub(in super::super) fn read_file(path: &Path, bytes_max: usize) -> Result<Vec<u
         });
     }
     Ok(bytes)
+}
+
+/// The name of a directive or a section as it was written.
+fn first_word(written: &str) -> String {
+    written
+        .split_whitespace()
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 fn place(file: usize, line: &Line, offset: usize) -> Place {

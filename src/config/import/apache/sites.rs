@@ -222,6 +222,12 @@ impl Site {
             block.notes.push(note);
             return None;
         };
+        if let Some(many) = ledger.last(self.host, "virtualdocumentroot") {
+            let why = "a folder for each host, and a site has one root: write a site for each";
+            let note = ledger.note(many, Fate::Dropped, why);
+            block.notes.push(note);
+            return None;
+        }
         if takes_all {
             let why = "all paths go to the proxy in Apache; with root, files of this folder would go before the origin";
             let note = ledger.note(number, Fate::Dropped, why);

@@ -24,7 +24,7 @@ pub(super) struct Stores {
 pub(super) fn stores(ledger: &mut Ledger<'_>) -> Result<Stores, ImportError> {
     let memory = memory(ledger)?;
     let mut disk = Block::new("[disk]");
-    let roots = all_hosts(ledger, "cacheroot");
+    let roots = ledger.of_all("cacheroot");
     let mut has_disk = false;
     for number in roots {
         let directive = ledger.directive(number);
@@ -65,7 +65,7 @@ pub(super) fn stores(ledger: &mut Ledger<'_>) -> Result<Stores, ImportError> {
         ));
         has_disk = true;
     }
-    for number in all_hosts(ledger, "cachemaxfilesize") {
+    for number in ledger.of_all("cachemaxfilesize") {
         let bytes = count(ledger, number, 0)?;
         let is_first = !disk.entries.iter().any(|entry| entry.name == "max_object");
         let is_whole = ledger.tree.scope(ledger.directive(number)).is_none();
@@ -163,7 +163,7 @@ fn memory(ledger: &mut Ledger<'_>) -> Result<Block, ImportError> {
 
 /// mod_cache_socache.
 fn shared_objects(ledger: &mut Ledger<'_>, block: &mut Block) -> Result<(), ImportError> {
-    for number in all_hosts(ledger, "cachesocachemaxsize") {
+    for number in ledger.of_all("cachesocachemaxsize") {
         let bytes = count(ledger, number, 0)?;
         let is_taken = block.entries.iter().any(|entry| entry.name == "max_object");
         if is_taken || ledger.tree.scope(ledger.directive(number)).is_some() {
@@ -182,20 +182,12 @@ fn shared_objects(ledger: &mut Ledger<'_>, block: &mut Block) -> Result<(), Impo
             .entries
             .push(Entry::new("max_object", value, vec![note]));
     }
-    for number in all_hosts(ledger, "cachesocache") {
+    for number in ledger.of_all("cachesocache") {
         let why = "the memory of Hotplate's process stands for it: memory.size bounds it, and what is there goes with the process";
         let note = ledger.note(number, Fate::Changed, why);
         block.notes.push(note);
     }
     Ok(())
-}
-
-/// The numbers of the directives of a name, whatever host they are in.
-fn all_hosts(ledger: &Ledger<'_>, name: &str) -> Vec<usize> {
-    let all = ledger.tree.directives.iter().enumerate();
-    all.filter(|(_, directive)| directive.name == name)
-        .map(|(number, _)| number)
-        .collect()
 }
 
 /// The folder of the disk store beside another program's: they must not delete each other's files.

@@ -48,8 +48,6 @@ pub(super) struct Section {
     pub(super) around: Option<usize>,
     /// How it was written.
     pub(super) written: String,
-    /// Where it starts.
-    pub(super) place: Place,
 }
 
 /// A directive.
@@ -131,17 +129,24 @@ impl Tree {
         format!("{name}:{}", place.at.line)
     }
 
-    /// The section around a directive that says where it holds.
+    /// The number of the section around a directive that says where it holds.
+    pub(super) fn scope_number(&self, directive: &Directive) -> Option<usize> {
+        let around = |number: &usize| self.sections[*number].around;
+        let mut all = std::iter::successors(directive.section, around);
+        all.find(|number| self.sections[*number].scope != Scope::Requirement)
+    }
+
+    /// That section.
     pub(super) fn scope(&self, directive: &Directive) -> Option<&Section> {
-        self.scopes(directive)
-            .find(|section| section.scope != Scope::Requirement)
+        self.scope_number(directive)
+            .map(|number| &self.sections[number])
     }
 
     /// The sections around a directive, the innermost first.
     pub(super) fn scopes(&self, directive: &Directive) -> impl Iterator<Item = &Section> {
-        let number = |at: usize| self.sections.get(at);
-        let innermost = directive.section.and_then(number);
-        std::iter::successors(innermost, move |section| section.around.and_then(number))
+        let innermost = directive.section.map(|number| &self.sections[number]);
+        let around = |section: &&Section| Some(&self.sections[section.around?]);
+        std::iter::successors(innermost, around)
     }
 
     /// The error that a directive's argument is not what it takes; the directive itself where there is no such argument.

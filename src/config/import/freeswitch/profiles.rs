@@ -113,7 +113,7 @@ impl Maker<'_> {
         let of = |element: &Element| -> Vec<String> {
             let names = element
                 .all("domains")
-                .flat_map(|domains| domains.all("domain").chain(domains.all("doamin")));
+                .flat_map(|domains| domains.all("domain"));
             names
                 .map(|domain| domain.attribute("name").to_ascii_lowercase())
                 .collect()
