@@ -25,6 +25,14 @@ pub(super) fn import(options: &Options, bytes: &[u8]) -> Result<Page, ImportErro
             lines,
         });
     }
+    groups.push(Group {
+        why: "the words of FreeSWITCH's dialplan and API:".to_owned(),
+        lines: vec![
+            "http_get, http_tryget, http_prefetch, http_put, http_remove_cache and http_clear_cache: `hotplate fs WORDS...`"
+                .to_owned(),
+            "http_cache://URL: play the path that http_get returns".to_owned(),
+        ],
+    });
     Ok(Page {
         intro: Vec::new(),
         blocks,

@@ -15,8 +15,8 @@ pub(super) mod library {
     pub(in super::super) const IGNORE_NO_LAST_MODIFIED: &str = "ignore_no_last_modified";
     pub(in super::super) const CONNECT_TIMEOUT: &str = "connect_timeout";
     pub(in super::super) const GET_TIMEOUT: &str = "get_timeout";
-    pub(in super::super) const PREFETCH_QUEUE: &str = "prefetch_queue";
-    pub(in super::super) const PREFETCH_CONCURRENCY: &str = "prefetch_concurrency";
+    pub(in super::super) const PREFETCH_QUEUE: &str = "queue";
+    pub(in super::super) const PREFETCH_CONCURRENCY: &str = "concurrency";
     pub(in super::super) const CA_FILE: &str = "ca_file";
     pub(in super::super) const VERIFY_PEER: &str = "verify_peer";
 }
