@@ -34,3 +34,9 @@ pub mod server;
 pub mod expected;
 pub mod input;
 pub mod origin;
+pub mod profile;
+
+/// The names by which the fill room's own files know each other.
+pub mod fill {
+    pub use crate::profile;
+}
