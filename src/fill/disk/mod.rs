@@ -393,12 +393,7 @@ impl DiskTier {
         replaced: Option<&Arc<Response>>,
     ) {
         if self.works() {
-            let size = response
-                .weight()
-                .div_ceil(1024)
-                .min(u64::from(WAITING_KIB_MAX / 4));
-            let size = u32::try_from(size).unwrap_or(WAITING_KIB_MAX / 4);
-            let room = Arc::clone(&self.waiting).acquire_many_owned(size);
+            let room = Arc::clone(&self.waiting).acquire_many_owned(waiting_kib(response));
             if let Ok(Ok(permit)) = tokio::time::timeout(WAITS_FOR_ROOM, room).await {
                 let job = Job::Save(Arc::clone(response), began, permit);
                 if self.jobs.try_send(job).is_ok() {
@@ -418,8 +413,12 @@ impl DiskTier {
         if response.object.on_disk().is_none() && response.object.in_memory().is_none() {
             return;
         }
-        let job = Job::Update(Arc::clone(response), began);
-        if let Err(TrySendError::Full(_)) = self.jobs.try_send(job) {
+        let room = Arc::clone(&self.waiting).try_acquire_many_owned(waiting_kib(response));
+        let sent = room.map(|permit| {
+            let job = Job::Update(Arc::clone(response), began, permit);
+            self.jobs.try_send(job)
+        });
+        if matches!(sent, Err(_) | Ok(Err(TrySendError::Full(_)))) {
             // It stays as it was: stale sooner than it need be, which costs one more validation.
             self.counts.bump(TierCount::UpdateQueueFull);
             tracing::debug!("too much waits for the disk store");
@@ -459,7 +458,7 @@ impl DiskTier {
             let mut count = 0;
             for key in &keys {
                 // Marking waits for the device; most of what clients change is not stored.
-                if tier.disk.may_have(key) && tier.disk.has_key(key)? {
+                if tier.disk.has_key(key)? {
                     count += tier.mark_stale(&Selection::Key(key), |_| {})?;
                 }
             }
@@ -537,6 +536,12 @@ pub(in crate::fill) fn unless_purged(
         let tags = tags.iter().map(AsRef::as_ref);
         !responses.is_purged_since(&key, tags, began)
     })
+}
+
+/// The part of what may wait that a response in memory takes, in KiB: a large one leaves room for three others.
+fn waiting_kib(response: &Response) -> u32 {
+    let kib = response.weight().div_ceil(1024);
+    u32::try_from(kib).map_or(WAITING_KIB_MAX / 4, |kib| kib.min(WAITING_KIB_MAX / 4))
 }
 
 /// What a response is stored under, and what it is beside its body.

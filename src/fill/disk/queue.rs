@@ -42,8 +42,8 @@ const SWEEP_BUDGET: usize = 512;
 pub(super) enum Job {
     /// A response with a whole body in memory, and its part of what may wait.
     Save(Arc<Response>, Epoch, OwnedSemaphorePermit),
-    /// The facts and fields of a response whose body is there already.
-    Update(Arc<Response>, Epoch),
+    /// The facts and fields of a response whose body is there already, and its part of what may wait.
+    Update(Arc<Response>, Epoch, OwnedSemaphorePermit),
     /// An object that was replaced by one that is not on disk.
     Remove(ObjectId),
     /// The last one.
@@ -70,7 +70,7 @@ impl Porter {
             let mut survey_budget = SURVEY_BEHIND_A_JOB;
             match next(jobs, tick) {
                 Ok(Job::Save(response, began, _waiting)) => self.save(&response, began),
-                Ok(Job::Update(response, began)) => self.update(&response, began),
+                Ok(Job::Update(response, began, _waiting)) => self.update(&response, began),
                 Ok(Job::Remove(id)) => {
                     if self.disk.remove(id).is_err() {
                         self.missed.store(true, Ordering::Release);

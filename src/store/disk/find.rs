@@ -91,6 +91,10 @@ impl Engine {
         if !self.pending.lock().of_key(key).is_empty() {
             return Ok(true);
         }
+        // Behind the lock: what is being published is entered below it.
+        if !self.presence.may_have(key) {
+            return Ok(false);
+        }
         self.read(|transaction| {
             let variants = transaction.open_table(VARIANTS).map_err(failed)?;
             let from: (&[u8], &[u8]) = (key, &[]);

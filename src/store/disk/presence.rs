@@ -94,9 +94,10 @@ pub(super) struct Presence {
 }
 
 impl Presence {
-    /// Enters a key, before it can be found. To be called below the lock that [`begin`](Self::begin) is called below.
+    /// Enters a key, before it can be found. To be called below the lock that [`begin`](Self::begin) and [`end`](Self::end) are
+    /// called below: who enters a key sees both filters as they stand.
     pub(super) fn enter(&self, key: &[u8]) {
-        for filter in [&self.asked, &self.surveyed] {
+        for filter in [&self.surveyed, &self.asked] {
             if let Some(filter) = &*filter.load() {
                 filter.enter(key);
             }
@@ -178,6 +179,7 @@ impl Engine {
             Ok(false)
         })?;
         if is_done {
+            let _pending = self.pending.lock();
             self.presence.end();
             survey.0 = None;
         }
