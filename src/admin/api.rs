@@ -24,6 +24,7 @@ use super::listener::{Bound, SocketFile, bind};
 use super::observed::Observed;
 use super::route::AdminDesk;
 use super::settings::AdminSettings;
+use super::upload::Receiving;
 
 /// Most connections at a time.
 pub const CONNECTIONS_MAX: usize = 64;
@@ -219,12 +220,24 @@ async fn admit(door: &Door, places: &Arc<Semaphore>) -> (Visitor, Option<OwnedSe
     }
 }
 
+/// The end of a connection's life; a file that is being received is let come whole.
+async fn life(span: Duration, receiving: &Receiving) {
+    sleep(span).await;
+    while receiving.is_underway() {
+        sleep(span).await;
+    }
+}
+
 /// Serves one connection until it ends, its life span is over, or the server stops.
 async fn converse<S>(stream: S, desk: &AdminDesk, bounds: Bounds, mut stop: watch::Receiver<()>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let service = service_fn(|request| async { Ok::<_, Infallible>(desk.answer(request).await) });
+    let receiving = Receiving::default();
+    let service = service_fn(|mut request: hyper::Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(receiving.clone());
+        async { Ok::<_, Infallible>(desk.answer(request).await) }
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(bounds.head_timeout)
@@ -235,7 +248,7 @@ where
     let must_end = async {
         tokio::select! {
             _ = stop.changed() => {}
-            () = sleep(bounds.connection_life) => {}
+            () = life(bounds.connection_life, &receiving) => {}
         }
     };
     let ended = tokio::select! {

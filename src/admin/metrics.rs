@@ -21,6 +21,7 @@ use super::reading::Reading;
 use crate::fill::disk::TIER_FAMILIES;
 use crate::fill::keeper::KEEPER_FAMILIES;
 use crate::fill::origin::OriginFault;
+use crate::fill::upload::UPLOAD_FAMILIES;
 use crate::index::cached::IndexStats;
 use crate::stats::counters::{FAMILIES, Family, Kind};
 
@@ -237,6 +238,9 @@ impl Scrape {
         page.counted(FAMILIES, |counter| self.reading.total(counter))?;
         let fills = &self.observed.fills;
         page.counted(KEEPER_FAMILIES, |counter| fills.read(counter))?;
+        if let Some(uploads) = &self.observed.uploads {
+            page.counted(UPLOAD_FAMILIES, |counter| uploads.counts().read(counter))?;
+        }
         page.labelled(
             REFUSALS.name,
             REFUSALS.kind,

@@ -23,3 +23,4 @@ pub mod report;
 pub mod route;
 pub mod settings;
 pub mod timestamp;
+mod upload;

@@ -189,6 +189,7 @@ pub(super) mod tests {
             cache: operator(),
             fills: Arc::default(),
             origins: Arc::default(),
+            uploads: None,
             driver: DriverReport {
                 name: "epoll".to_owned(),
                 reason: "asked for".to_owned(),

@@ -25,6 +25,7 @@ use super::observed::{Observed, Phase};
 use super::operator::CacheOperator;
 use super::reading::Reading;
 use super::report::StatsReport;
+use super::upload::{self, Receiving};
 
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";
 pub(super) const JSON: &str = "application/json";
@@ -54,6 +55,14 @@ pub enum Endpoint {
     Clear,
     /// `/api/explain`: why a request is answered as it is.
     Explain,
+    /// `/api/cache/put`: a file into the queue of uploads.
+    Put,
+    /// `/api/cache/uploads`: what becomes of uploads.
+    Uploads,
+    /// `/api/cache/uploads/retry`: has one tried again at once.
+    RetryUpload,
+    /// `/api/cache/uploads/drop`: takes one out for good.
+    DropUpload,
 }
 
 impl Endpoint {
@@ -69,13 +78,20 @@ impl Endpoint {
             "/api/cache/ls" => Some(Self::List),
             "/api/cache/clear" => Some(Self::Clear),
             "/api/explain" => Some(Self::Explain),
+            "/api/cache/put" => Some(Self::Put),
+            "/api/cache/uploads" => Some(Self::Uploads),
+            "/api/cache/uploads/retry" => Some(Self::RetryUpload),
+            "/api/cache/uploads/drop" => Some(Self::DropUpload),
             _ => None,
         }
     }
 
     /// Whether it changes something, and so is asked by POST.
     const fn changes(self) -> bool {
-        matches!(self, Self::Purge | Self::Clear)
+        matches!(
+            self,
+            Self::Purge | Self::Clear | Self::Put | Self::RetryUpload | Self::DropUpload
+        )
     }
 
     /// Its methods, as Allow has them.
@@ -85,7 +101,7 @@ impl Endpoint {
 
     /// Whether a request for it may have a body.
     const fn takes_body(self) -> bool {
-        matches!(self, Self::Purge)
+        matches!(self, Self::Purge | Self::Put)
     }
 }
 
@@ -147,10 +163,15 @@ impl AdminDesk {
             return too_large("this endpoint takes no body");
         }
         let (head, body) = request.into_parts();
+        let query = head.uri.query().unwrap_or_default().to_owned();
+        let uploads = self.observed.uploads.as_ref();
+        if endpoint == Endpoint::Put {
+            let receiving = head.extensions.get::<Receiving>().cloned();
+            return upload::put(uploads, &query, body, receiving).await;
+        }
         let Ok(body) = Limited::new(body, BODY_BYTES_MAX).collect().await else {
             return too_large("the body is too long, or broke off");
         };
-        let query = head.uri.query().unwrap_or_default().to_owned();
         let accept = head.headers.get(ACCEPT);
         let accept = accept.and_then(|value| value.to_str().ok());
         let accept = accept.unwrap_or_default().to_owned();
@@ -173,6 +194,11 @@ impl AdminDesk {
                 self.operate(move |operator| cache_api::explain(operator, &query, &accept))
                     .await
             }
+            // Answered above, before its body is read.
+            Endpoint::Put => failure(StatusCode::NOT_FOUND, "no such endpoint"),
+            Endpoint::Uploads => upload::list(uploads, &query),
+            Endpoint::RetryUpload => upload::change(uploads, &query, false),
+            Endpoint::DropUpload => upload::change(uploads, &query, true),
         }
     }
 

@@ -11,6 +11,7 @@ mod explain;
 mod import;
 mod ls;
 mod purge;
+mod put;
 mod serve;
 mod stats;
 mod stats_table;
@@ -78,6 +79,20 @@ enum Command {
         #[command(flatten)]
         server: RunningServer,
     },
+    /// Upload a file by a running server, which keeps it until it is at the origin
+    Put {
+        #[command(flatten)]
+        server: RunningServer,
+        #[command(flatten)]
+        what: put::What,
+    },
+    /// Tell what becomes of a running server's uploads, or change it
+    Uploads {
+        #[command(flatten)]
+        server: RunningServer,
+        #[command(flatten)]
+        which: put::Which,
+    },
     /// Tell why a running server would answer a request as it would, step by step
     Explain {
         #[command(flatten)]
@@ -140,6 +155,12 @@ fn run(line: CommandLine) -> ExitCode {
         }
         Some(Command::Ls { server, what }) => {
             with_door(server, &named, config, |door| ls::command(door, &what))
+        }
+        Some(Command::Put { server, what }) => {
+            with_door(server, &named, config, |door| put::command(door, &what))
+        }
+        Some(Command::Uploads { server, which }) => {
+            with_door(server, &named, config, |door| put::uploads(door, &which))
         }
         Some(Command::Clear { server }) => with_door(server, &named, config, purge::clear),
         Some(Command::Explain { server, what }) => {

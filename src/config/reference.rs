@@ -33,6 +33,7 @@ pub fn reference() -> Vec<Row> {
     append(&mut rows, &keys::SITE);
     append(&mut rows, &keys::RULE);
     append(&mut rows, &keys::PROFILE);
+    append(&mut rows, &keys::UPLOAD);
     rows
 }
 

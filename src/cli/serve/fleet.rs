@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use arc_swap::ArcSwap;
 
 use super::profiles::{self, SharedProfiles};
+use super::uploads::RunningUploads;
 use super::{Event, LOG_PATIENCE};
 use crate::admin::access_log::{self, AccessLog};
 use crate::admin::api::{self, AdminServer};
@@ -27,6 +28,7 @@ use crate::fill::keeper::{KeeperCounts, KeeperSettings};
 use crate::fill::origin::OriginCounts;
 use crate::fill::pins::{BoardSettings, PinBoard, PinReport};
 use crate::fill::profile::Profiles;
+use crate::fill::upload::SpoolError;
 use crate::http::reject::Reject;
 use crate::index::pins::PinIndex;
 use crate::index::responses::Responses;
@@ -52,6 +54,8 @@ pub(super) enum LaunchError {
     Admin(AdminError),
     /// The disk store can't be opened.
     Disk(PathBuf, DiskError),
+    /// The folder of uploads can't be used.
+    Uploads(SpoolError),
     /// The system refused something.
     System(&'static str, io::Error),
 }
@@ -68,6 +72,7 @@ impl fmt::Display for LaunchError {
                     path.display()
                 )
             }
+            Self::Uploads(error) => write!(f, "cannot keep uploads in {error}"),
             Self::System(what, error) => write!(f, "cannot {what}: {error}"),
         }
     }
@@ -101,6 +106,7 @@ pub(super) struct Fleet {
     pub(super) profiles: SharedProfiles,
     pub(super) cache: CacheOperator,
     pub(super) disk: Option<RunningDisk>,
+    pub(super) uploads: Option<RunningUploads>,
     pub(super) access_log: Option<AccessLog>,
     pub(super) admin: Option<AdminServer>,
     workers: Vec<JoinHandle<()>>,
@@ -140,6 +146,7 @@ impl Fleet {
         let stores = stores_of(&responses, disk.as_ref());
         let cache = CacheOperator::new(stores.clone(), Arc::clone(&sites), Arc::clone(&index));
         let (fills, origins) = (Arc::default(), Arc::default());
+        let uploads = RunningUploads::start(&settings, (&cache, &private), &origins)?;
         let known = (&*sites, private.shared(), stores);
         let counts = (&fills, &origins);
         let desk = start_desk(&settings, known, counts, &pins, &postboxes, shares)?;
@@ -164,6 +171,7 @@ impl Fleet {
                 cache: cache.clone(),
                 fills,
                 origins,
+                uploads: uploads.as_ref().map(RunningUploads::shared),
                 driver: DriverReport {
                     name: plan.driver.to_string(),
                     reason: plan.reason.clone(),
@@ -189,6 +197,7 @@ impl Fleet {
             profiles: private,
             cache,
             disk,
+            uploads,
             access_log,
             admin: Some(admin),
             workers,
@@ -231,6 +240,7 @@ impl Fleet {
             (self.settings.memory != new.memory, "[memory]"),
             (self.settings.disk != new.disk, "[disk]"),
             (self.settings.fill != new.fill, "[fill]"),
+            (self.settings.upload != new.upload, "[upload]"),
         ]
         .into_iter()
         .filter_map(|(changed, what)| changed.then_some(what))
@@ -247,6 +257,7 @@ impl Fleet {
         if let Some(admin) = self.admin.take() {
             admin.stop();
         }
+        drop(self.uploads.take());
         if let Some(disk) = self.disk.take() {
             disk.thread.stop();
         }

@@ -8,6 +8,7 @@ mod rule;
 mod server;
 mod site;
 mod stores;
+mod upload;
 
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ pub(super) use rule::RULE;
 pub(super) use server::SERVER;
 pub(super) use site::{ORIGIN_KEYS, SITE};
 pub(super) use stores::{DISK, MEMORY};
+pub(super) use upload::UPLOAD;
 
 /// Most `[[pin]]` tables.
 pub(super) const PINS_MAX: usize = 65_536;
@@ -43,7 +45,7 @@ const HOST_FORM: &str = "a host name or an IP literal without port, such as \"me
 const FIELD_FORM: &str = "a field value, such as \"public, max-age=3600\", or \"\" to send none";
 
 /// The names of all tables that are in no other.
-pub(super) fn tables() -> [&'static str; 8] {
+pub(super) fn tables() -> [&'static str; 9] {
     [
         SERVER.name,
         LIMITS.name,
@@ -53,6 +55,7 @@ pub(super) fn tables() -> [&'static str; 8] {
         PIN.name,
         SITE.name,
         PROFILE.name,
+        UPLOAD.name,
     ]
 }
 
@@ -70,6 +73,7 @@ pub(super) fn table_of(key: &str, from: &str) -> Option<&'static str> {
         (SITE.name, SITE.written_if_has(key)),
         (RULE.name, RULE.written_if_has(key)),
         (PROFILE.name, PROFILE.written_if_has(key)),
+        (UPLOAD.name, UPLOAD.written_if_has(key)),
     ];
     let near = all
         .iter()

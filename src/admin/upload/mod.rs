@@ -1,0 +1,254 @@
+//! The endpoints of uploads: files into the queue, and what becomes of them.
+//!
+//! `POST /api/cache/put` takes the file as its body, of any length, or the path of a file that this process may read. What it
+//! answers says whether the file is safe on disk: from then on nothing loses it.
+
+mod receive;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::BodyExt as _;
+use hyper::StatusCode;
+use hyper::body::{Body, Buf as _, Bytes};
+use hyper::header::{CONNECTION, HeaderValue, RETRY_AFTER};
+use serde::Serialize;
+
+use self::receive::Receiver;
+use super::query::Query;
+use super::route::{Answer, JSON, answer, failure};
+use crate::fill::upload::{Order, Refused, State, Status, Uploads};
+
+pub(super) use self::receive::Receiving;
+
+/// Longest wait for an attempt; who wants to wait longer asks for the status.
+const WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// Uploads that one answer tells of where it is not said.
+const LIMIT_DEFAULT: usize = 100;
+const LIMIT_MAX: usize = 1000;
+
+/// When a refused caller may try again, in seconds.
+const RETRY_AFTER_SECONDS: &str = "10";
+
+/// What a put asks for.
+struct Asked {
+    order: Order,
+    file: Option<PathBuf>,
+    waits: bool,
+}
+
+impl Asked {
+    fn read(query: &str) -> Option<Self> {
+        let known = ["url", "profile", "content_type", "wait", "file"];
+        let query = Query::read(query, &known)?;
+        let own = |name| query.first(name).map(str::to_owned);
+        Some(Self {
+            order: Order {
+                url: own("url")?,
+                profile: own("profile"),
+                content_type: own("content_type"),
+                cache: None,
+            },
+            file: own("file").map(PathBuf::from),
+            waits: flag(&query, "wait")?,
+        })
+    }
+}
+
+fn flag(query: &Query, name: &str) -> Option<bool> {
+    match query.first(name) {
+        None | Some("false" | "0") => Some(false),
+        Some("" | "true" | "1") => Some(true),
+        Some(_) => None,
+    }
+}
+
+/// `POST /api/cache/put`.
+pub(super) async fn put<B>(
+    uploads: Option<&Arc<Uploads>>,
+    query: &str,
+    body: B,
+    receiving: Option<Receiving>,
+) -> Answer
+where
+    B: Body,
+{
+    let Some(uploads) = uploads else {
+        return off();
+    };
+    let Some(asked) = Asked::read(query) else {
+        let error = "url=URL is needed; profile=NAME, content_type=TYPE, wait=true and file=PATH may stand beside it, percent-encoded";
+        return closing(failure(StatusCode::BAD_REQUEST, error));
+    };
+    let accepted = match asked.file {
+        Some(_) if !body.is_end_stream() => {
+            let error = "either file=PATH or a body, not both";
+            return closing(failure(StatusCode::BAD_REQUEST, error));
+        }
+        Some(file) => {
+            let (uploads, order) = (Arc::clone(uploads), asked.order);
+            let copying = tokio::task::spawn_blocking(move || uploads.put_file(order, &file));
+            copying.await.unwrap_or(Err(Refused::BrokenOff))
+        }
+        None => {
+            let _receiving = receiving.as_ref().map(Receiving::begin);
+            let size = body.size_hint().exact();
+            receive(
+                Receiver::start(Arc::clone(uploads), asked.order, size),
+                body,
+            )
+            .await
+        }
+    };
+    let id = match accepted {
+        Ok(id) => id,
+        Err(refused) => return closing(refuse(&refused)),
+    };
+    let status = match asked.waits {
+        true => uploads.wait(id, 0, WAIT_MAX).await,
+        false => uploads.status(id),
+    };
+    match status {
+        Some(status) => told(&status),
+        None => failure(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "it was accepted and is unknown now",
+        ),
+    }
+}
+
+/// Hands a body to the spool, as fast as that takes it.
+async fn receive<B>(receiver: Receiver, body: B) -> Result<u64, Refused>
+where
+    B: Body,
+{
+    let mut body = std::pin::pin!(body);
+    loop {
+        match body.frame().await {
+            Some(Ok(frame)) => {
+                if let Ok(mut data) = frame.into_data() {
+                    let bytes = data.copy_to_bytes(data.remaining());
+                    if !receiver.take(bytes).await {
+                        return receiver.result().await;
+                    }
+                }
+            }
+            Some(Err(_)) => return receiver.broken_off().await,
+            None => return receiver.end().await,
+        }
+    }
+}
+
+/// The answer that tells of one upload: 200 when it is at the origin, 202 as long as it will be, 502 when it was given up.
+fn told(status: &Status) -> Answer {
+    let code = match status.state {
+        State::Done => StatusCode::OK,
+        State::Waiting | State::Running => StatusCode::ACCEPTED,
+        State::GivenUp => StatusCode::BAD_GATEWAY,
+        State::Dropped => StatusCode::GONE,
+    };
+    json(code, status)
+}
+
+fn refuse(refused: &Refused) -> Answer {
+    let code = match refused {
+        Refused::Url(_) | Refused::ContentType | Refused::File(_) | Refused::BrokenOff => {
+            StatusCode::BAD_REQUEST
+        }
+        Refused::QueueFull(_) => StatusCode::TOO_MANY_REQUESTS,
+        Refused::BytesFull(_) | Refused::Disk(_) => StatusCode::INSUFFICIENT_STORAGE,
+    };
+    let mut answer = failure(code, &refused.to_string());
+    if code == StatusCode::TOO_MANY_REQUESTS {
+        let after = HeaderValue::from_static(RETRY_AFTER_SECONDS);
+        answer.headers_mut().insert(RETRY_AFTER, after);
+    }
+    answer
+}
+
+/// The body may not have been read to its end.
+fn closing(mut answer: Answer) -> Answer {
+    let close = HeaderValue::from_static("close");
+    answer.headers_mut().insert(CONNECTION, close);
+    answer
+}
+
+fn off() -> Answer {
+    let error = "uploads are off: they need a folder, [upload] path or [disk] path";
+    closing(failure(StatusCode::SERVICE_UNAVAILABLE, error))
+}
+
+#[derive(Serialize)]
+struct Listed {
+    uploads: Vec<Status>,
+    /// What `after` is for the rest; null where there is none.
+    next: Option<u64>,
+}
+
+/// `GET /api/cache/uploads`: one upload by `id`, or a list.
+pub(super) fn list(uploads: Option<&Arc<Uploads>>, query: &str) -> Answer {
+    let Some(uploads) = uploads else {
+        return off();
+    };
+    let read = Query::read(query, &["id", "after", "limit", "ended"]).and_then(|query| {
+        let number = |name| query.first(name).map(str::parse::<u64>).transpose().ok();
+        let limit =
+            number("limit")?.map_or(Some(LIMIT_DEFAULT), |limit| usize::try_from(limit).ok())?;
+        Some((
+            number("id")?,
+            number("after")?,
+            limit,
+            flag(&query, "ended")?,
+        ))
+    });
+    let Some((id, after, limit, ended)) = read else {
+        let error = "the query is none of id=NUMBER, after=NUMBER, limit=NUMBER and ended=true";
+        return failure(StatusCode::BAD_REQUEST, error);
+    };
+    if let Some(id) = id {
+        return match uploads.status(id) {
+            Some(status) => json(StatusCode::OK, &status),
+            None => unknown(),
+        };
+    }
+    let limit = limit.clamp(1, LIMIT_MAX);
+    let found = uploads.list(after.unwrap_or(0), limit, ended);
+    let last = found.last().map(|status| status.id);
+    let listed = Listed {
+        next: last.filter(|_| found.len() == limit),
+        uploads: found,
+    };
+    json(StatusCode::OK, &listed)
+}
+
+/// `POST /api/cache/uploads/retry` and `POST /api/cache/uploads/drop`.
+pub(super) fn change(uploads: Option<&Arc<Uploads>>, query: &str, drops: bool) -> Answer {
+    let Some(uploads) = uploads else {
+        return off();
+    };
+    let id = Query::read(query, &["id"]).and_then(|query| query.first("id")?.parse().ok());
+    let Some(id) = id else {
+        return failure(StatusCode::BAD_REQUEST, "id=NUMBER is needed");
+    };
+    let done = match drops {
+        true => uploads.drop_upload(id),
+        false => uploads.retry(id),
+    };
+    match done.ok().and_then(|()| uploads.status(id)) {
+        Some(status) => json(StatusCode::OK, &status),
+        None => unknown(),
+    }
+}
+
+fn unknown() -> Answer {
+    failure(StatusCode::NOT_FOUND, "there is no such upload that waits")
+}
+
+fn json(code: StatusCode, value: &impl Serialize) -> Answer {
+    match serde_json::to_vec(value) {
+        Ok(text) => answer(code, JSON, Bytes::from(text)),
+        Err(_) => failure(StatusCode::INTERNAL_SERVER_ERROR, "the JSON was not made"),
+    }
+}
