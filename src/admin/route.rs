@@ -57,6 +57,10 @@ pub enum Endpoint {
     Explain,
     /// `/api/cache/put`: a file into the queue of uploads.
     Put,
+    /// `/api/cache/record`: a path for a program to write a recording to.
+    Record,
+    /// `/api/cache/record/close`: makes an upload of a recording.
+    CloseRecord,
     /// `/api/cache/uploads`: what becomes of uploads.
     Uploads,
     /// `/api/cache/uploads/retry`: has one tried again at once.
@@ -79,6 +83,8 @@ impl Endpoint {
             "/api/cache/clear" => Some(Self::Clear),
             "/api/explain" => Some(Self::Explain),
             "/api/cache/put" => Some(Self::Put),
+            "/api/cache/record" => Some(Self::Record),
+            "/api/cache/record/close" => Some(Self::CloseRecord),
             "/api/cache/uploads" => Some(Self::Uploads),
             "/api/cache/uploads/retry" => Some(Self::RetryUpload),
             "/api/cache/uploads/drop" => Some(Self::DropUpload),
@@ -90,7 +96,13 @@ impl Endpoint {
     const fn changes(self) -> bool {
         matches!(
             self,
-            Self::Purge | Self::Clear | Self::Put | Self::RetryUpload | Self::DropUpload
+            Self::Purge
+                | Self::Clear
+                | Self::Put
+                | Self::Record
+                | Self::CloseRecord
+                | Self::RetryUpload
+                | Self::DropUpload
         )
     }
 
@@ -196,6 +208,8 @@ impl AdminDesk {
             }
             // Answered above, before its body is read.
             Endpoint::Put => failure(StatusCode::NOT_FOUND, "no such endpoint"),
+            Endpoint::Record => upload::record(uploads, &query).await,
+            Endpoint::CloseRecord => upload::close(uploads, &query).await,
             Endpoint::Uploads => upload::list(uploads, &query),
             Endpoint::RetryUpload => upload::change(uploads, &query, false),
             Endpoint::DropUpload => upload::change(uploads, &query, true),

@@ -12,6 +12,7 @@ mod import;
 mod ls;
 mod purge;
 mod put;
+mod record;
 mod serve;
 mod stats;
 mod stats_table;
@@ -86,6 +87,13 @@ enum Command {
         #[command(flatten)]
         what: put::What,
     },
+    /// Print a path to write to; the file is uploaded when its last writer closes it
+    Record {
+        #[command(flatten)]
+        server: RunningServer,
+        #[command(flatten)]
+        what: record::What,
+    },
     /// Tell what becomes of a running server's uploads, or change it
     Uploads {
         #[command(flatten)]
@@ -158,6 +166,9 @@ fn run(line: CommandLine) -> ExitCode {
         }
         Some(Command::Put { server, what }) => {
             with_door(server, &named, config, |door| put::command(door, &what))
+        }
+        Some(Command::Record { server, what }) => {
+            with_door(server, &named, config, |door| record::command(door, &what))
         }
         Some(Command::Uploads { server, which }) => {
             with_door(server, &named, config, |door| put::uploads(door, &which))

@@ -39,6 +39,9 @@ pub(super) struct What {
     /// The Content-Type; by the URL's extension where none is named
     #[arg(long, value_name = "TYPE")]
     content_type: Option<String>,
+    /// Fetch it into the cache when it is at the origin, for the first client to hit
+    #[arg(long)]
+    cache: bool,
     /// Wait for the first attempt, and fail with 1 where the file is not at the origin then
     #[arg(long)]
     wait: bool,
@@ -75,6 +78,9 @@ pub(super) fn command(door: &AdminDoor, what: &What) -> ExitCode {
         if let Some(value) = value {
             path.push_str(&format!("&{name}={}", encoded(value)));
         }
+    }
+    if what.cache {
+        path.push_str("&cache=true");
     }
     let (status, mut told) = match door.send(&path, FileBody::reading(source, size)) {
         Ok(answer) => answer,

@@ -26,4 +26,6 @@ mod put;
 #[cfg(test)]
 mod queue;
 #[cfg(test)]
+mod record;
+#[cfg(test)]
 mod roles;

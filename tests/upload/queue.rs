@@ -86,10 +86,11 @@ pub(crate) fn change(server: &Server, what: &str, id: u64) -> Answer {
     server.ask_admin(&Request::new("POST", &target).body(b""))
 }
 
-/// The names of the spool's files, its lock aside.
+/// The names of the spool's files and of what is recorded; its lock and the folder of recordings aside.
 pub(crate) fn spooled(server: &Server) -> Vec<String> {
     let folder = server.folder.path("store/uploads");
-    names(&folder)
+    let recordings = names(&folder.join("recordings"));
+    names(&folder).into_iter().chain(recordings).collect()
 }
 
 pub(crate) fn names(folder: &Path) -> Vec<String> {
@@ -98,7 +99,7 @@ pub(crate) fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = names
         .map(|name| name.to_string_lossy().into_owned())
         .collect();
-    names.retain(|name| name != "uploads.lock");
+    names.retain(|name| name != "uploads.lock" && name != "recordings");
     names.sort();
     names
 }

@@ -6,6 +6,7 @@
 mod receive;
 
 use std::path::PathBuf;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,16 +15,20 @@ use hyper::StatusCode;
 use hyper::body::{Body, Buf as _, Bytes};
 use hyper::header::{CONNECTION, HeaderValue, RETRY_AFTER};
 use serde::Serialize;
+use tokio::time::timeout;
 
 use self::receive::Receiver;
 use super::query::Query;
 use super::route::{Answer, JSON, answer, failure};
-use crate::fill::upload::{Order, Refused, State, Status, Uploads};
+use crate::fill::upload::{NotClosed, Order, Refused, State, Status, Uploads};
 
 pub(super) use self::receive::Receiving;
 
 /// Longest wait for an attempt; who wants to wait longer asks for the status.
 const WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// How long a body that is refused is read on for nobody.
+const DRAIN_MAX: Duration = Duration::from_secs(5);
 
 /// Uploads that one answer tells of where it is not said.
 const LIMIT_DEFAULT: usize = 100;
@@ -41,7 +46,15 @@ struct Asked {
 
 impl Asked {
     fn read(query: &str) -> Option<Self> {
-        let known = ["url", "profile", "content_type", "wait", "file"];
+        let known = [
+            "url",
+            "profile",
+            "content_type",
+            "cache",
+            "extension",
+            "wait",
+            "file",
+        ];
         let query = Query::read(query, &known)?;
         let own = |name| query.first(name).map(str::to_owned);
         Some(Self {
@@ -49,7 +62,11 @@ impl Asked {
                 url: own("url")?,
                 profile: own("profile"),
                 content_type: own("content_type"),
-                cache: None,
+                cache: match query.first("cache") {
+                    None => None,
+                    Some(_) => Some(flag(&query, "cache")?),
+                },
+                extension: own("extension"),
             },
             file: own("file").map(PathBuf::from),
             waits: flag(&query, "wait")?,
@@ -75,17 +92,36 @@ pub(super) async fn put<B>(
 where
     B: Body,
 {
-    let Some(uploads) = uploads else {
-        return off();
-    };
-    let Some(asked) = Asked::read(query) else {
-        let error = "url=URL is needed; profile=NAME, content_type=TYPE, wait=true and file=PATH may stand beside it, percent-encoded";
-        return closing(failure(StatusCode::BAD_REQUEST, error));
-    };
+    let mut body = pin!(body);
+    match accept(uploads, query, body.as_mut(), receiving).await {
+        Ok(answer) => answer,
+        Err(refusal) => {
+            // Who is still sending would see a broken connection, and not why.
+            timeout(DRAIN_MAX, drain(body)).await.ok();
+            closing(refusal)
+        }
+    }
+}
+
+/// Takes a file in; an error is the answer to who may still be sending it.
+async fn accept<B>(
+    uploads: Option<&Arc<Uploads>>,
+    query: &str,
+    body: Pin<&mut B>,
+    receiving: Option<Receiving>,
+) -> Result<Answer, Answer>
+where
+    B: Body,
+{
+    let uploads = uploads.ok_or_else(off)?;
+    let asked = Asked::read(query).ok_or_else(|| {
+        let error = "url=URL is needed; profile=NAME, content_type=TYPE, cache=true, wait=true and file=PATH may stand beside it, percent-encoded";
+        failure(StatusCode::BAD_REQUEST, error)
+    })?;
     let accepted = match asked.file {
         Some(_) if !body.is_end_stream() => {
             let error = "either file=PATH or a body, not both";
-            return closing(failure(StatusCode::BAD_REQUEST, error));
+            return Err(failure(StatusCode::BAD_REQUEST, error));
         }
         Some(file) => {
             let (uploads, order) = (Arc::clone(uploads), asked.order);
@@ -95,36 +131,37 @@ where
         None => {
             let _receiving = receiving.as_ref().map(Receiving::begin);
             let size = body.size_hint().exact();
-            receive(
-                Receiver::start(Arc::clone(uploads), asked.order, size),
-                body,
-            )
-            .await
+            let receiver = Receiver::start(Arc::clone(uploads), asked.order, size);
+            receive(receiver, body).await
         }
     };
-    let id = match accepted {
-        Ok(id) => id,
-        Err(refused) => return closing(refuse(&refused)),
-    };
+    let id = accepted.map_err(|refused| refuse(&refused))?;
     let status = match asked.waits {
         true => uploads.wait(id, 0, WAIT_MAX).await,
         false => uploads.status(id),
     };
-    match status {
+    Ok(match status {
         Some(status) => told(&status),
         None => failure(
             StatusCode::INTERNAL_SERVER_ERROR,
             "it was accepted and is unknown now",
         ),
-    }
+    })
 }
 
-/// Hands a body to the spool, as fast as that takes it.
-async fn receive<B>(receiver: Receiver, body: B) -> Result<u64, Refused>
+/// Reads what is still sent, for nobody.
+async fn drain<B>(mut body: Pin<&mut B>)
 where
     B: Body,
 {
-    let mut body = std::pin::pin!(body);
+    while let Some(Ok(_)) = body.frame().await {}
+}
+
+/// Hands a body to the spool, as fast as that takes it.
+async fn receive<B>(receiver: Receiver, mut body: Pin<&mut B>) -> Result<u64, Refused>
+where
+    B: Body,
+{
     loop {
         match body.frame().await {
             Some(Ok(frame)) => {
@@ -145,7 +182,7 @@ where
 fn told(status: &Status) -> Answer {
     let code = match status.state {
         State::Done => StatusCode::OK,
-        State::Waiting | State::Running => StatusCode::ACCEPTED,
+        State::Waiting | State::Running | State::Recording => StatusCode::ACCEPTED,
         State::GivenUp => StatusCode::BAD_GATEWAY,
         State::Dropped => StatusCode::GONE,
     };
@@ -154,9 +191,11 @@ fn told(status: &Status) -> Answer {
 
 fn refuse(refused: &Refused) -> Answer {
     let code = match refused {
-        Refused::Url(_) | Refused::ContentType | Refused::File(_) | Refused::BrokenOff => {
-            StatusCode::BAD_REQUEST
-        }
+        Refused::Url(_)
+        | Refused::ContentType
+        | Refused::Extension
+        | Refused::File(_)
+        | Refused::BrokenOff => StatusCode::BAD_REQUEST,
         Refused::QueueFull(_) => StatusCode::TOO_MANY_REQUESTS,
         Refused::BytesFull(_) | Refused::Disk(_) => StatusCode::INSUFFICIENT_STORAGE,
     };
@@ -178,6 +217,70 @@ fn closing(mut answer: Answer) -> Answer {
 fn off() -> Answer {
     let error = "uploads are off: they need a folder, [upload] path or [disk] path";
     closing(failure(StatusCode::SERVICE_UNAVAILABLE, error))
+}
+
+#[derive(Serialize)]
+struct Opened<'p> {
+    id: u64,
+    /// Where a program may write.
+    path: std::borrow::Cow<'p, str>,
+}
+
+/// `POST /api/cache/record`: a path for a program to write to.
+pub(super) async fn record(uploads: Option<&Arc<Uploads>>, query: &str) -> Answer {
+    let Some(uploads) = uploads else {
+        return off();
+    };
+    let asked = Asked::read(query).filter(|asked| asked.file.is_none() && !asked.waits);
+    let Some(asked) = asked else {
+        let error = "url=URL is needed; profile=NAME, content_type=TYPE, extension=EXT and cache=true may stand beside it, percent-encoded";
+        return failure(StatusCode::BAD_REQUEST, error);
+    };
+    let uploads = Arc::clone(uploads);
+    let opening = tokio::task::spawn_blocking(move || uploads.open_recording(asked.order));
+    match opening.await.unwrap_or(Err(Refused::BrokenOff)) {
+        Ok((id, path)) => {
+            let path = path.to_string_lossy();
+            json(StatusCode::OK, &Opened { id, path })
+        }
+        Err(refused) => refuse(&refused),
+    }
+}
+
+/// `POST /api/cache/record/close`: a recording becomes an upload, by its number or its path.
+pub(super) async fn close(uploads: Option<&Arc<Uploads>>, query: &str) -> Answer {
+    let Some(uploads) = uploads else {
+        return off();
+    };
+    let query = Query::read(query, &["id", "path"]);
+    let id = query.and_then(|query| match (query.first("id"), query.first("path")) {
+        (Some(id), None) => Some(id.parse().unwrap_or_default()),
+        (None, Some(path)) => {
+            let found = uploads.recording_at(std::path::Path::new(path));
+            Some(found.unwrap_or_default())
+        }
+        _ => None,
+    });
+    let Some(id) = id else {
+        return failure(
+            StatusCode::BAD_REQUEST,
+            "either id=NUMBER or path=PATH is needed",
+        );
+    };
+    match uploads.close_recording(id).await {
+        Ok(()) => match uploads.status(id) {
+            Some(status) => told(&status),
+            None => unknown(),
+        },
+        Err(error) => {
+            let code = match error {
+                NotClosed::Unknown => StatusCode::NOT_FOUND,
+                NotClosed::Written => StatusCode::CONFLICT,
+                NotClosed::Disk(_) => StatusCode::INSUFFICIENT_STORAGE,
+            };
+            failure(code, &error.to_string())
+        }
+    }
 }
 
 #[derive(Serialize)]

@@ -146,9 +146,9 @@ impl Fleet {
         let stores = stores_of(&responses, disk.as_ref());
         let cache = CacheOperator::new(stores.clone(), Arc::clone(&sites), Arc::clone(&index));
         let (fills, origins) = (Arc::default(), Arc::default());
-        let uploads = RunningUploads::start(&settings, (&cache, &private), &origins)?;
-        let known = (&*sites, private.shared(), stores);
-        let counts = (&fills, &origins);
+        let known = (&cache, &private, addresses.first());
+        let uploads = RunningUploads::start(&settings, known, &origins)?;
+        let (known, counts) = ((&*sites, private.shared(), stores), (&fills, &origins));
         let desk = start_desk(&settings, known, counts, &pins, &postboxes, shares)?;
 
         let shared = Shared {

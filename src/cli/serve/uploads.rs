@@ -1,7 +1,10 @@
 //! The uploads of the running server: their folder, their thread, and what they need of others.
 
+use std::io::{self, Write as _};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::fleet::LaunchError;
 use super::profiles::SharedProfiles;
@@ -9,20 +12,24 @@ use crate::admin::operator::CacheOperator;
 use crate::admin::operator::purge::{Meant, PurgeOrder};
 use crate::config::Settings;
 use crate::fill::origin::OriginCounts;
-use crate::fill::upload::{Routes, Tools, UploadThread, Uploads};
+use crate::fill::upload::{OnUploaded, RecordingThread, Routes, Tools, UploadThread, Uploads};
+
+/// Longest silence of this server while it is asked for an uploaded file.
+const WARM_WAIT: Duration = Duration::from_secs(30);
 
 /// Uploads while they run.
 #[derive(Debug)]
 pub(super) struct RunningUploads {
     uploads: Arc<Uploads>,
     _thread: UploadThread,
+    _recordings: RecordingThread,
 }
 
 impl RunningUploads {
     /// Opens the folder and starts the thread; none where there is no folder.
     pub(super) fn start(
         settings: &Settings,
-        (cache, profiles): (&CacheOperator, &SharedProfiles),
+        (cache, profiles, listener): (&CacheOperator, &SharedProfiles, Option<&SocketAddr>),
         origin_counts: &Arc<OriginCounts>,
     ) -> Result<Option<Self>, LaunchError> {
         let Some(folder) = folder(settings) else {
@@ -37,14 +44,18 @@ impl RunningUploads {
         let tools = Tools {
             origin_counts: Arc::clone(origin_counts),
             random: Box::new(random),
-            invalidate: invalidator(cache.clone()),
+            uploaded: after_upload(cache.clone(), listener.copied()),
         };
         let thread = uploads
             .start(tools)
             .map_err(|error| LaunchError::System("start the upload thread", error))?;
+        let recordings = uploads
+            .watch_recordings()
+            .map_err(|error| LaunchError::System("watch the folder of recordings", error))?;
         Ok(Some(Self {
             uploads,
             _thread: thread,
+            _recordings: recordings,
         }))
     }
 
@@ -63,9 +74,10 @@ fn folder(settings: &Settings) -> Option<PathBuf> {
     Some(disk.path.join("uploads"))
 }
 
-/// Has what is stored of a URL validated before it is used again (RFC 9111 s4.4).
-fn invalidator(cache: CacheOperator) -> Arc<dyn Fn(&str) + Send + Sync> {
-    Arc::new(move |url| {
+/// Has what is stored of a URL validated before it is used again (RFC 9111 s4.4) and, where it is to be cached, asks for it as
+/// the first client would.
+fn after_upload(cache: CacheOperator, listener: Option<SocketAddr>) -> OnUploaded {
+    Arc::new(move |url, caches| {
         let order = PurgeOrder {
             meant: Meant::Url(url.to_owned()),
             is_soft: true,
@@ -75,7 +87,30 @@ fn invalidator(cache: CacheOperator) -> Arc<dyn Fn(&str) + Send + Sync> {
         if let Err(error) = cache.purge(order) {
             tracing::warn!(%error, "what is stored of an uploaded URL may still be used");
         }
+        if let Some(listener) = listener.filter(|_| caches)
+            && let Err(error) = warm(listener, url)
+        {
+            tracing::warn!(%error, "an uploaded file was not fetched into the cache");
+        }
     })
+}
+
+/// Asks this server for a URL, and reads the answer to its end.
+fn warm(listener: SocketAddr, url: &str) -> io::Result<()> {
+    let (_, rest) = url.split_once("://").unwrap_or_default();
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let mut address = listener;
+    if address.ip().is_unspecified() {
+        address.set_ip(match address {
+            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    let mut stream = TcpStream::connect_timeout(&address, WARM_WAIT)?;
+    stream.set_read_timeout(Some(WARM_WAIT))?;
+    let head = format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes())?;
+    io::copy(&mut stream, &mut io::sink()).map(drop)
 }
 
 /// A number from 0 to 1 that nobody can foretell.

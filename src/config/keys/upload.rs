@@ -100,6 +100,22 @@ pub(in crate::config) static UPLOAD: Table<UploadSettings> = Table {
                 slot: |upload| &mut upload.give_up,
             },
         ),
+        key(
+            "record_limit",
+            r#""24h""#,
+            "How long a recording is kept that nobody has written anything to.",
+            Shape::Time {
+                min: GIVE_UP_MIN,
+                max: GIVE_UP_MAX,
+                slot: |upload| &mut upload.record_limit,
+            },
+        ),
+        key(
+            "cache",
+            "false",
+            "Whether what was uploaded is fetched into the cache at once, for the first client to hit.",
+            Shape::Flag(|upload| &mut upload.cache),
+        ),
     ],
     inner: &[],
 };

@@ -29,6 +29,8 @@ pub struct Order {
     pub content_type: Option<String>,
     /// Whether it becomes the cached copy; none: as `[upload] cache` says.
     pub cache: Option<bool>,
+    /// The extension of a recording's file; none: by the URL or the Content-Type.
+    pub extension: Option<String>,
 }
 
 /// Why an upload is not accepted.
@@ -38,6 +40,8 @@ pub enum Refused {
     Url(NoTarget),
     /// The Content-Type is none.
     ContentType,
+    /// The extension is none.
+    Extension,
     /// As many wait as may.
     QueueFull(usize),
     /// They take as many bytes as they may.
@@ -55,6 +59,7 @@ impl fmt::Display for Refused {
         match self {
             Self::Url(error) => error.fmt(f),
             Self::ContentType => f.write_str("the content type is no media type"),
+            Self::Extension => f.write_str("an extension has 1 to 11 letters and digits"),
             Self::QueueFull(max) => write!(
                 f,
                 "{max} uploads wait already, as many as may ([upload] queue); try again later, or look at those given up"
@@ -107,19 +112,7 @@ impl Uploads {
         size: Option<u64>,
         source: Source,
     ) -> Result<Incoming, Refused> {
-        let target = self.routes.resolve(&order.url, order.profile.as_deref());
-        let target = target.map_err(Refused::Url)?;
-        let content_type = match &order.content_type {
-            Some(named) => named.clone(),
-            None => {
-                let path = target.path.split('?').next().unwrap_or_default();
-                mime::content_type_of(path.as_bytes()).to_owned()
-            }
-        };
-        let is_plain = |octet: u8| octet.is_ascii_graphic() || octet == b' ';
-        if !content_type.contains('/') || !content_type.bytes().all(is_plain) {
-            return Err(Refused::ContentType);
-        }
+        let (content_type, _) = self.looked_at(&order)?;
         let (queue, bytes) = (self.settings.queue, self.settings.size.0);
         let reserved = size.unwrap_or(0);
         let id = self
@@ -156,16 +149,34 @@ impl Uploads {
         incoming.finish_quietly()
     }
 
-    fn full(&self, full: Full) -> Refused {
+    /// What an order is of, and the path of its URL; an error where nothing may be uploaded there.
+    pub(super) fn looked_at(&self, order: &Order) -> Result<(String, String), Refused> {
+        let target = self.routes.resolve(&order.url, order.profile.as_deref());
+        let target = target.map_err(Refused::Url)?;
+        let path = target.path.split('?').next().unwrap_or_default().to_owned();
+        let content_type = match &order.content_type {
+            Some(named) => named.clone(),
+            None => mime::content_type_of(path.as_bytes()).to_owned(),
+        };
+        let is_plain = |octet: u8| octet.is_ascii_graphic() || octet == b' ';
+        if !content_type.contains('/') || !content_type.bytes().all(is_plain) {
+            return Err(Refused::ContentType);
+        }
+        Ok((content_type, path))
+    }
+
+    pub(super) fn full(&self, full: Full) -> Refused {
         match full {
             Full::Queue => Refused::QueueFull(self.settings.queue),
             Full::Bytes => Refused::BytesFull(self.settings.size.0),
         }
     }
 
-    fn count(&self, refused: &Refused) {
+    pub(super) fn count(&self, refused: &Refused) {
         self.counts.bump(match refused {
-            Refused::Url(_) | Refused::ContentType | Refused::File(_) => UploadCount::RefusedUrl,
+            Refused::Url(_) | Refused::ContentType | Refused::Extension | Refused::File(_) => {
+                UploadCount::RefusedUrl
+            }
             Refused::QueueFull(_) => UploadCount::RefusedQueue,
             Refused::BytesFull(_) => UploadCount::RefusedBytes,
             Refused::Disk(_) => UploadCount::RefusedDisk,
@@ -240,9 +251,11 @@ impl Incoming {
             cache: self.order.cache.unwrap_or(uploads.settings.cache),
             source: self.source,
             attempts: 0,
+            opened_at: 0,
             last: None,
             is_dead: false,
             multipart: None,
+            extension: None,
         };
         // A file that shrank while it was copied took less than it was given.
         let reserved = self.reserved;

@@ -32,6 +32,8 @@ pub(super) enum Phase {
     Running(Arc<AtomicU64>, Option<AbortHandle>),
     /// Was given up; waits for somebody to say what is to be done.
     Dead,
+    /// Is written by another program.
+    Recording,
 }
 
 /// An upload that has ended.
@@ -62,6 +64,7 @@ pub(super) struct Ledger {
     bytes: u64,
     incoming: usize,
     running: usize,
+    recording: usize,
     counts: Arc<UploadCounts>,
 }
 
@@ -77,6 +80,7 @@ impl Ledger {
             bytes: 0,
             incoming: 0,
             running: 0,
+            recording: 0,
             counts,
         };
         for record in records {
@@ -89,14 +93,27 @@ impl Ledger {
     fn insert(&mut self, record: Record, due: MonoNanos) {
         let id = record.id;
         self.next_id = self.next_id.max(id + 1);
-        let phase = if record.is_dead {
+        let phase = if record.is_recording() {
+            Phase::Recording
+        } else if record.is_dead {
             Phase::Dead
         } else {
             self.due.insert((due, id));
             Phase::Waiting(due)
         };
+        self.recording += usize::from(matches!(phase, Phase::Recording));
         self.jobs.insert(id, Job { record, phase });
         self.tell();
+    }
+
+    /// A recording was closed: from here on it is an upload of so many bytes.
+    pub(super) fn close(&mut self, record: Record, due: MonoNanos) {
+        let id = record.id;
+        self.bytes = self.bytes.saturating_add(record.size);
+        if let Some(job) = self.jobs.get_mut(&id) {
+            job.record = record;
+        }
+        self.enter(id, Phase::Waiting(due));
     }
 
     /// Takes a number and a place for an upload of `size` bytes or more; none where as many are there as may be.
@@ -200,12 +217,13 @@ impl Ledger {
         match &job.phase {
             Phase::Waiting(due) => drop(self.due.remove(&(*due, id))),
             Phase::Running(..) => self.running = self.running.saturating_sub(1),
+            Phase::Recording => self.recording = self.recording.saturating_sub(1),
             Phase::Dead => {}
         }
         match &phase {
             Phase::Waiting(due) => drop(self.due.insert((*due, id))),
             Phase::Running(..) => self.running += 1,
-            Phase::Dead => {}
+            Phase::Dead | Phase::Recording => {}
         }
         job.phase = phase;
         self.tell();
@@ -217,6 +235,7 @@ impl Ledger {
         match &job.phase {
             Phase::Waiting(due) => drop(self.due.remove(&(*due, id))),
             Phase::Running(..) => self.running = self.running.saturating_sub(1),
+            Phase::Recording => self.recording = self.recording.saturating_sub(1),
             Phase::Dead => {}
         }
         self.bytes = self.bytes.saturating_sub(job.record.size);
@@ -241,7 +260,9 @@ impl Ledger {
     fn tell(&self) {
         let waiting = self.due.len() as u64;
         let running = self.running as u64;
-        let all = self.jobs.len() as u64;
+        let all = (self.jobs.len() - self.recording) as u64;
+        self.counts
+            .set(UploadCount::Recording, self.recording as u64);
         self.counts.set(UploadCount::Waiting, waiting);
         self.counts.set(UploadCount::Running, running);
         self.counts
@@ -274,9 +295,11 @@ mod tests {
             cache: false,
             source: Source::Put,
             attempts: 0,
+            opened_at: 0,
             last: None,
             is_dead,
             multipart: Some("m".to_owned()),
+            extension: None,
         }
     }
 

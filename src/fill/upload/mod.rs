@@ -22,6 +22,7 @@ mod incoming;
 mod ledger;
 mod multipart;
 mod record;
+mod recording;
 pub mod settings;
 mod spool;
 mod status;
@@ -36,19 +37,21 @@ use std::path::Path;
     reason = "the admin API and the upload thread share the queue; no worker ever asks for it"
 )]
 use std::sync::Mutex;
-use std::sync::{Arc, PoisonError};
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use tokio::sync::{Notify, watch};
 
 pub use self::counts::{UPLOAD_FAMILIES, UploadCount, UploadCounts};
 pub use self::incoming::{Incoming, Order, Refused};
 use self::ledger::{Ledger, Phase};
+pub use self::recording::{NotClosed, RecordingThread};
 pub use self::settings::UploadSettings;
 use self::spool::Spool;
 pub use self::spool::SpoolError;
 pub use self::status::{State, Status};
 pub use self::target::{NoTarget, Routes};
-pub use self::thread::{Tools, UploadThread};
+pub use self::thread::{OnUploaded, Tools, UploadThread};
 use crate::sys::clock;
 
 /// The queue of uploads; shared by the admin API and the thread that sends.
@@ -64,6 +67,8 @@ pub struct Uploads {
     wake: Notify,
     /// Tells those who wait that something has changed.
     changed: watch::Sender<()>,
+    /// What the thread that closes recordings is asked.
+    closing: OnceLock<SyncSender<recording::Ask>>,
 }
 
 impl Uploads {
@@ -89,6 +94,7 @@ impl Uploads {
             counts,
             wake: Notify::new(),
             changed: watch::Sender::new(()),
+            closing: OnceLock::new(),
         }))
     }
 
@@ -124,7 +130,7 @@ impl Uploads {
         let now = clock::mono();
         let found = self.with(|ledger| {
             let job = ledger.job(id)?;
-            if matches!(job.phase, Phase::Running(..)) {
+            if matches!(job.phase, Phase::Running(..) | Phase::Recording) {
                 return None;
             }
             let (accepted_at, _) = clock::wall();
@@ -149,14 +155,20 @@ impl Uploads {
     /// # Errors
     /// There is none of this number.
     pub fn drop_upload(&self, id: u64) -> Result<(), NoSuchUpload> {
+        let record = self.with(|ledger| ledger.job(id).map(|job| job.record.clone()));
         let phase = self
             .with(|ledger| ledger.end(id, None))
             .ok_or(NoSuchUpload)?;
-        if let Phase::Running(_, Some(handle)) = phase {
-            handle.abort();
-        }
+        let removed = match (phase, record) {
+            (Phase::Recording, Some(record)) => self.spool.forget_recording(&record),
+            (Phase::Running(_, Some(handle)), _) => {
+                handle.abort();
+                self.spool.remove(id)
+            }
+            _ => self.spool.remove(id),
+        };
         self.counts.bump(UploadCount::Dropped);
-        if let Err(error) = self.spool.remove(id) {
+        if let Err(error) = removed {
             tracing::error!(%error, "the files of upload {id} could not be removed");
         }
         self.tell();

@@ -24,7 +24,7 @@ pub(super) struct Record {
     pub(super) size: u64,
     /// CRC-32C of its bytes.
     pub(super) sum: u32,
-    /// When it was accepted, in seconds since 1970.
+    /// When it was accepted, in seconds since 1970; 0 for a recording that is not closed.
     pub(super) accepted_at: u64,
     /// Whether it becomes the cached copy.
     pub(super) cache: bool,
@@ -32,12 +32,16 @@ pub(super) struct Record {
     pub(super) source: Source,
     /// Attempts that failed.
     pub(super) attempts: u32,
+    /// When a recording was opened, in seconds since 1970.
+    pub(super) opened_at: u64,
     /// Why the last of them did.
     pub(super) last: Option<LastFailure>,
     /// Whether it was given up.
     pub(super) is_dead: bool,
     /// An upload in parts that the origin knows of, to be broken off where it is not gone on with.
     pub(super) multipart: Option<String>,
+    /// The extension of a recording's file, which is written by another program.
+    pub(super) extension: Option<String>,
 }
 
 /// Where an upload comes from.
@@ -62,6 +66,11 @@ pub(super) struct LastFailure {
 }
 
 impl Record {
+    /// Whether another program still writes it: it has no bytes of ours yet.
+    pub(super) fn is_recording(&self) -> bool {
+        self.source == Source::Record && self.accepted_at == 0
+    }
+
     /// The record's bytes.
     pub(super) fn encode(&self) -> Vec<u8> {
         // Numbers, texts and options of them always have a JSON form.
@@ -102,6 +111,7 @@ mod tests {
             cache: true,
             source: Source::Put,
             attempts: 3,
+            opened_at: 5,
             last: Some(LastFailure {
                 reason: "\"no\"".to_owned(),
                 status: Some(503),
@@ -109,6 +119,7 @@ mod tests {
             }),
             is_dead: false,
             multipart: None,
+            extension: Some("wav".to_owned()),
         };
         let bytes = record.encode();
         assert_eq!(Record::decode(&bytes), Some(record));

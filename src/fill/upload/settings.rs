@@ -24,6 +24,8 @@ pub struct UploadSettings {
     pub retry_max: Duration,
     /// How long an upload is tried for before it is given up.
     pub give_up: Duration,
+    /// How long a recording that nobody writes to is kept.
+    pub record_limit: Duration,
     /// Whether what was uploaded becomes the cached copy, where the call does not say.
     pub cache: bool,
 }
@@ -39,6 +41,7 @@ impl Default for UploadSettings {
             retry_min: Duration::from_secs(1),
             retry_max: Duration::from_secs(600),
             give_up: Duration::from_secs(7 * 24 * 3600),
+            record_limit: Duration::from_secs(24 * 3600),
             cache: false,
         }
     }

@@ -6,9 +6,9 @@
 //!
 //! One process has one folder: a flock(2), as with the disk store.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, Mode, OFlags};
@@ -16,6 +16,9 @@ use rustix::fs::{FlockOperation, Mode, OFlags};
 use super::record::{RECORD_BYTES_MAX, Record};
 
 const LOCK: &str = "uploads.lock";
+
+/// The folder inside that other programs write recordings to.
+const RECORDINGS: &str = "recordings";
 
 /// Bytes that are copied at once.
 const COPY_BYTES: usize = 1 << 20;
@@ -131,6 +134,15 @@ impl Spool {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(failed(error)),
         }
+        let recordings = folder.join(RECORDINGS);
+        match std::fs::create_dir(&recordings) {
+            Ok(()) => {
+                let mode = Permissions::from_mode(0o770);
+                std::fs::set_permissions(&recordings, mode).map_err(failed)?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(failed(error)),
+        }
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let lock = rustix::fs::open(folder.join(LOCK), flags, Mode::RUSR | Mode::WUSR)
             .map_err(|errno| failed(errno.into()))?;
@@ -150,7 +162,7 @@ impl Spool {
 
     fn recover(&self) -> io::Result<Vec<Record>> {
         let mut records: Vec<Record> = Vec::new();
-        let mut data = Vec::new();
+        let (mut data, mut recordings) = (Vec::new(), Vec::new());
         for entry in std::fs::read_dir(&self.folder)? {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
@@ -167,6 +179,7 @@ impl Spool {
                         "the record of an upload is damaged; it is left where it is"
                     ),
                 },
+                (Some(id), Some("rec")) => recordings.push((id, entry.path())),
                 (Some(id), Some("data")) => data.push((id, entry.path())),
                 (Some(_), Some("new")) => std::fs::remove_file(entry.path())?,
                 _ => {}
@@ -176,6 +189,15 @@ impl Spool {
         for (id, path) in data {
             if !has_record(id) {
                 std::fs::remove_file(path)?;
+            }
+        }
+        for (id, path) in recordings {
+            let found = self.read(&path).filter(|record| record.id == id);
+            match found {
+                // It was closed, and is an upload by now.
+                Some(record) if has_record(id) => self.forget_recording(&record)?,
+                Some(record) if self.recording(&record).exists() => records.push(record),
+                _ => std::fs::remove_file(path)?,
             }
         }
         records.sort_by_key(|record| record.id);
@@ -251,6 +273,66 @@ impl Spool {
             }
             Ok(())
         })
+    }
+
+    /// The folder that recordings are written in.
+    pub(super) fn recordings(&self) -> PathBuf {
+        self.folder.join(RECORDINGS)
+    }
+
+    /// The file that another program writes a recording to.
+    pub(super) fn recording(&self, record: &Record) -> PathBuf {
+        let extension = record.extension.as_deref().unwrap_or("bin");
+        self.recordings()
+            .join(format!("{:016x}.{extension}", record.id))
+    }
+
+    /// Makes the file of a recording, for this user and this group, and a record that lasts.
+    ///
+    /// # Errors
+    /// The file system's; nothing is left then.
+    pub(super) fn open_recording(&self, record: &Record) -> io::Result<PathBuf> {
+        let path = self.recording(record);
+        let made = create(&path).and_then(|file| {
+            // Whatever the process's mask says.
+            file.set_permissions(Permissions::from_mode(0o660))?;
+            let mut kept = create(&self.path(record.id, "rec"))?;
+            kept.write_all(&record.encode())?;
+            kept.sync_data()?;
+            self.directory.sync_all()
+        });
+        match made {
+            Ok(()) => Ok(path),
+            Err(error) => {
+                drop(self.forget_recording(record));
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes an upload of a closed recording: its bytes get a second name, which the record is then written for.
+    ///
+    /// # Errors
+    /// The file system's; it stays a recording then.
+    pub(super) fn close_recording(&self, record: &Record) -> io::Result<()> {
+        let data = self.path(record.id, "data");
+        if data.exists() {
+            std::fs::remove_file(&data)?;
+        }
+        std::fs::hard_link(self.recording(record), data)?;
+        self.write(record, true)?;
+        self.forget_recording(record)
+    }
+
+    /// Removes what makes a recording one.
+    pub(super) fn forget_recording(&self, record: &Record) -> io::Result<()> {
+        for path in [self.recording(record), self.path(record.id, "rec")] {
+            match std::fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// The bytes of an upload.

@@ -26,6 +26,8 @@ pub enum State {
     Done,
     /// Was dropped.
     Dropped,
+    /// Is written by another program.
+    Recording,
 }
 
 impl State {
@@ -38,6 +40,7 @@ impl State {
             Self::GivenUp => "given-up",
             Self::Done => "done",
             Self::Dropped => "dropped",
+            Self::Recording => "recording",
         }
     }
 }
@@ -65,6 +68,8 @@ pub struct Status {
     pub attempts: u32,
     /// When it was accepted, in seconds since 1970.
     pub accepted_at: u64,
+    /// When a recording was opened, in seconds since 1970; 0 for what is none.
+    pub opened_at: u64,
     /// Seconds until the next attempt.
     pub next_attempt_in: Option<u64>,
     /// The origin's last status.
@@ -90,6 +95,7 @@ impl Status {
             sent: 0,
             attempts: record.attempts,
             accepted_at: record.accepted_at,
+            opened_at: record.opened_at,
             next_attempt_in: None,
             status: last.and_then(|last| last.status),
             reason: last.map(|last| last.reason.clone()),
@@ -107,6 +113,7 @@ impl Status {
                 ..Self::of(&job.record, State::Running)
             },
             Phase::Dead => Self::of(&job.record, State::GivenUp),
+            Phase::Recording => Self::of(&job.record, State::Recording),
         }
     }
 
@@ -124,7 +131,10 @@ impl Status {
 
     /// Whether the first attempt, or what was asked for since, has come to a result.
     fn is_settled(&self, attempts_before: u32) -> bool {
-        !matches!(self.state, State::Waiting | State::Running) || self.attempts > attempts_before
+        !matches!(
+            self.state,
+            State::Waiting | State::Running | State::Recording
+        ) || self.attempts > attempts_before
     }
 }
 

@@ -32,14 +32,18 @@ const GIVES_WAY_BY: i32 = 5;
 /// Longest sleep of the thread: nothing waits longer for a wake-up that got lost.
 const SLEEP_MAX: Duration = Duration::from_secs(60);
 
+/// Is told the canonical URL of what was uploaded, and whether it is to be cached.
+pub type OnUploaded = Arc<dyn Fn(&str, bool) + Send + Sync>;
+
 /// What the thread needs of others.
 pub struct Tools {
     /// What the origins' clients count in.
     pub origin_counts: Arc<OriginCounts>,
     /// A number from 0 to 1, another one each time.
     pub random: Box<dyn Fn() -> f64 + Send>,
-    /// Makes what is stored of a URL invalid; called on a thread that may block.
-    pub invalidate: Arc<dyn Fn(&str) + Send + Sync>,
+    /// Makes what is stored of a URL invalid and, where the second says so, has it stored anew; called on a thread that may
+    /// block.
+    pub uploaded: OnUploaded,
 }
 
 impl fmt::Debug for Tools {
@@ -151,7 +155,7 @@ impl Sender {
         match result {
             Ok(success) => {
                 counts.bump(UploadCount::AttemptDone);
-                self.invalidate(&record).await;
+                self.uploaded(&record).await;
                 self.done(&record, &success);
             }
             Err(failure) => {
@@ -235,15 +239,16 @@ impl Sender {
         }
     }
 
-    async fn invalidate(&self, record: &Record) {
+    /// What is cached of the URL is not what is there now.
+    async fn uploaded(&self, record: &Record) {
         let routes = &self.uploads.routes;
         // In the form that keys are made of.
         let url = match routes.resolve(&record.url, record.profile.as_deref()) {
             Ok(target) => target.url(),
             Err(_) => record.url.clone(),
         };
-        let invalidate = Arc::clone(&self.tools.invalidate);
-        let done = tokio::task::spawn_blocking(move || invalidate(&url)).await;
+        let (uploaded, caches) = (Arc::clone(&self.tools.uploaded), record.cache);
+        let done = tokio::task::spawn_blocking(move || uploaded(&url, caches)).await;
         if done.is_err() {
             tracing::error!("what was stored of an uploaded URL may still be used");
         }
