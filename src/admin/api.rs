@@ -1,12 +1,14 @@
 //! The admin API's server: HTTP/1.1 on a thread of its own, so that no scrape delays a worker.
 //!
 //! Everything has a limit: [`CONNECTIONS_MAX`] connections (more wait in the kernel's queue), a deadline for each head,
-//! and a life span for each connection, so that a client that stops reading holds its place for that long at most.
+//! and a life span for each connection, so that a client that stops reading holds its place for that long at most. An answer that
+//! is being made, such as that to a get of the media library, is waited for beyond it.
 
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -24,10 +26,9 @@ use super::listener::{Bound, SocketFile, bind};
 use super::observed::Observed;
 use super::route::AdminDesk;
 use super::settings::AdminSettings;
-use super::upload::Receiving;
 
 /// Most connections at a time.
-pub const CONNECTIONS_MAX: usize = 64;
+pub const CONNECTIONS_MAX: usize = 256;
 
 /// Longest wait for a request's head, between requests too.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -220,23 +221,17 @@ async fn admit(door: &Door, places: &Arc<Semaphore>) -> (Visitor, Option<OwnedSe
     }
 }
 
-/// The end of a connection's life; a file that is being received is let come whole.
-async fn life(span: Duration, receiving: &Receiving) {
-    sleep(span).await;
-    while receiving.is_underway() {
-        sleep(span).await;
-    }
-}
-
 /// Serves one connection until it ends, its life span is over, or the server stops.
 async fn converse<S>(stream: S, desk: &AdminDesk, bounds: Bounds, mut stop: watch::Receiver<()>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let receiving = Receiving::default();
-    let service = service_fn(|mut request: hyper::Request<hyper::body::Incoming>| {
-        request.extensions_mut().insert(receiving.clone());
-        async { Ok::<_, Infallible>(desk.answer(request).await) }
+    let is_busy = AtomicBool::new(false);
+    let service = service_fn(|request| async {
+        is_busy.store(true, Ordering::Relaxed);
+        let answer = desk.answer(request).await;
+        is_busy.store(false, Ordering::Relaxed);
+        Ok::<_, Infallible>(answer)
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -248,7 +243,7 @@ where
     let must_end = async {
         tokio::select! {
             _ = stop.changed() => {}
-            () = life(bounds.connection_life, &receiving) => {}
+            () = outlived(&is_busy, bounds) => {}
         }
     };
     let ended = tokio::select! {
@@ -262,6 +257,14 @@ where
     if let Err(error) = ended {
         // The client's doing: a malformed head, a deadline missed, a reset.
         tracing::debug!(%error, "an admin connection failed");
+    }
+}
+
+/// The end of a connection's life, which no answer that is being made sees.
+async fn outlived(is_busy: &AtomicBool, bounds: Bounds) {
+    sleep(bounds.connection_life).await;
+    while is_busy.load(Ordering::Relaxed) {
+        sleep(bounds.farewell).await;
     }
 }
 

@@ -1,10 +1,12 @@
-//! What is told of the disk store: one table for the metrics, the statistics and the documentation.
+//! What is told of the disk store and of the media library: one table for the metrics, the statistics and the documentation.
 
 use prometheus_client::metrics::MetricType;
 use serde_json::{Map, Value};
 
 use super::metrics::ProcessFamily;
 use crate::fill::disk::{DiskTier, TIER_FAMILIES};
+use crate::fill::library::{LIBRARY_FAMILIES, Library};
+use crate::stats::counters::Family;
 use crate::store::disk::{DiskStats, Health};
 
 /// A value of a family, and its label's value; empty for a family without label.
@@ -112,12 +114,35 @@ pub(super) fn json(tier: &DiskTier) -> Map<String, Value> {
         let value = value_of(one.family.label, one.samples(&stats));
         figures.insert(short(one.family.name), value);
     }
-    for family in TIER_FAMILIES {
-        let read = |counter| tier.counts().read(counter);
-        let samples = family.members.iter().map(|it| (it.value, read(it.counter)));
-        figures.insert(short(family.name), value_of(family.label, samples));
-    }
+    append(&mut figures, TIER_FAMILIES, "hotplate_disk_", |counter| {
+        tier.counts().read(counter)
+    });
     figures
+}
+
+/// The library's figures as JSON, names without what they share.
+pub(super) fn library_json(library: &Library) -> Map<String, Value> {
+    let mut figures = Map::new();
+    append(
+        &mut figures,
+        LIBRARY_FAMILIES,
+        "hotplate_library_",
+        |counter| library.counts().read(counter),
+    );
+    figures
+}
+
+fn append<C: Copy>(
+    figures: &mut Map<String, Value>,
+    families: &[Family<C>],
+    shared: &str,
+    read: impl Fn(C) -> u64,
+) {
+    for family in families {
+        let name = family.name.trim_start_matches(shared).to_owned();
+        let samples = family.members.iter().map(|it| (it.value, read(it.counter)));
+        figures.insert(name, value_of(family.label, samples));
+    }
 }
 
 fn value_of(label: &str, samples: impl Iterator<Item = (&'static str, u64)>) -> Value {

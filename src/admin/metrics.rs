@@ -20,6 +20,7 @@ use super::observed::{Observed, Phase};
 use super::reading::Reading;
 use crate::fill::disk::TIER_FAMILIES;
 use crate::fill::keeper::KEEPER_FAMILIES;
+use crate::fill::library::LIBRARY_FAMILIES;
 use crate::fill::origin::OriginFault;
 use crate::fill::upload::UPLOAD_FAMILIES;
 use crate::index::cached::IndexStats;
@@ -226,6 +227,7 @@ impl Collector for Scrape {
         self.pins(&mut page)?;
         self.cached(&mut page)?;
         self.disk(&mut page)?;
+        self.library(&mut page)?;
         self.origins(&mut page)?;
         self.access_log(&mut page)?;
         self.process(&mut page)
@@ -312,6 +314,13 @@ impl Scrape {
             page.family(&one.family, one.samples(&stats))?;
         }
         page.counted(TIER_FAMILIES, |counter| tier.counts().read(counter))
+    }
+
+    fn library(&self, page: &mut Page<'_>) -> fmt::Result {
+        let Some(library) = &self.observed.library else {
+            return Ok(());
+        };
+        page.counted(LIBRARY_FAMILIES, |counter| library.counts().read(counter))
     }
 
     fn origins(&self, page: &mut Page<'_>) -> fmt::Result {

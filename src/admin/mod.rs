@@ -11,6 +11,7 @@ pub mod api;
 mod cache_api;
 pub mod disk_figures;
 pub mod error;
+mod library;
 pub mod listener;
 pub mod metrics;
 pub mod metrics_page;

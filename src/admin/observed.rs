@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::access_log::AccessLogCounts;
 use super::operator::CacheOperator;
 use crate::fill::keeper::KeeperCounts;
+use crate::fill::library::Library;
 use crate::fill::origin::OriginCounts;
 use crate::fill::pins::PinReport;
 use crate::fill::upload::Uploads;
@@ -98,6 +99,8 @@ pub struct Observed {
     pub pins: Arc<dyn Fn() -> Arc<PinReport> + Send + Sync>,
     /// What is stored of origins' responses.
     pub cache: CacheOperator,
+    /// The media library, where it runs.
+    pub library: Option<Arc<Library>>,
     /// What the fill threads' keeper counts.
     pub fills: Arc<KeeperCounts>,
     /// What the clients of the origins count, all together.

@@ -187,6 +187,7 @@ pub(super) mod tests {
             refusal_names: vec!["bad-host", "head-too-large"],
             pins: Arc::new(pins),
             cache: operator(),
+            library: None,
             fills: Arc::default(),
             origins: Arc::default(),
             uploads: None,

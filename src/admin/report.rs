@@ -39,6 +39,8 @@ pub struct StatsReport<'a> {
     cache: Cache,
     /// Null without a disk store.
     disk: Option<Map<String, Value>>,
+    /// Null where it does not run.
+    library: Option<Map<String, Value>>,
     fills: Map<String, Value>,
     /// Null without a folder for uploads.
     uploads: Option<Map<String, Value>>,
@@ -157,6 +159,7 @@ impl<'a> StatsReport<'a> {
             pins: &reading.pins,
             cache: Cache::of(&reading.index),
             disk: observed.cache.disk().map(|tier| disk_figures::json(tier)),
+            library: observed.library.as_deref().map(disk_figures::library_json),
             fills: KEEPER_FAMILIES
                 .iter()
                 .map(|family| {

@@ -20,12 +20,13 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 
 use super::cache_api;
+use super::library::{self, LibraryEndpoint};
 use super::metrics::{self, Exposition};
 use super::observed::{Observed, Phase};
 use super::operator::CacheOperator;
 use super::reading::Reading;
 use super::report::StatsReport;
-use super::upload::{self, Receiving};
+use super::upload;
 
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";
 pub(super) const JSON: &str = "application/json";
@@ -53,6 +54,8 @@ pub enum Endpoint {
     List,
     /// `/api/cache/clear`: removes all that is stored.
     Clear,
+    /// The media library's.
+    Library(LibraryEndpoint),
     /// `/api/explain`: why a request is answered as it is.
     Explain,
     /// `/api/cache/put`: a file into the queue of uploads.
@@ -88,22 +91,23 @@ impl Endpoint {
             "/api/cache/uploads" => Some(Self::Uploads),
             "/api/cache/uploads/retry" => Some(Self::RetryUpload),
             "/api/cache/uploads/drop" => Some(Self::DropUpload),
-            _ => None,
+            _ => LibraryEndpoint::at(path).map(Self::Library),
         }
     }
 
     /// Whether it changes something, and so is asked by POST.
     const fn changes(self) -> bool {
-        matches!(
-            self,
+        match self {
             Self::Purge
-                | Self::Clear
-                | Self::Put
-                | Self::Record
-                | Self::CloseRecord
-                | Self::RetryUpload
-                | Self::DropUpload
-        )
+            | Self::Clear
+            | Self::Put
+            | Self::Record
+            | Self::CloseRecord
+            | Self::RetryUpload
+            | Self::DropUpload => true,
+            Self::Library(endpoint) => endpoint.changes(),
+            _ => false,
+        }
     }
 
     /// Its methods, as Allow has them.
@@ -111,9 +115,21 @@ impl Endpoint {
         if self.changes() { "POST" } else { "GET, HEAD" }
     }
 
+    /// The longest body of a request for it.
+    const fn body_bytes_max(self) -> usize {
+        match self {
+            Self::Library(endpoint) => endpoint.body_bytes_max(),
+            _ => BODY_BYTES_MAX,
+        }
+    }
+
     /// Whether a request for it may have a body.
     const fn takes_body(self) -> bool {
-        matches!(self, Self::Purge | Self::Put)
+        match self {
+            Self::Purge | Self::Put => true,
+            Self::Library(endpoint) => endpoint.changes(),
+            _ => false,
+        }
     }
 }
 
@@ -178,10 +194,12 @@ impl AdminDesk {
         let query = head.uri.query().unwrap_or_default().to_owned();
         let uploads = self.observed.uploads.as_ref();
         if endpoint == Endpoint::Put {
-            let receiving = head.extensions.get::<Receiving>().cloned();
-            return upload::put(uploads, &query, body, receiving).await;
+            return upload::put(uploads, &query, body).await;
         }
-        let Ok(body) = Limited::new(body, BODY_BYTES_MAX).collect().await else {
+        let Ok(body) = Limited::new(body, endpoint.body_bytes_max())
+            .collect()
+            .await
+        else {
             return too_large("the body is too long, or broke off");
         };
         let accept = head.headers.get(ACCEPT);
@@ -201,6 +219,9 @@ impl AdminDesk {
             Endpoint::List => {
                 self.operate(move |operator| cache_api::list(operator, &query))
                     .await
+            }
+            Endpoint::Library(endpoint) => {
+                library::answer(&self.observed, endpoint, &body.to_bytes(), &query).await
             }
             Endpoint::Explain => {
                 self.operate(move |operator| cache_api::explain(operator, &query, &accept))

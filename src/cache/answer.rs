@@ -94,7 +94,11 @@ impl Reply {
     #[must_use]
     pub const fn of_failure(rule: Rule) -> Self {
         match rule {
-            Rule::OriginUnreachable | Rule::OriginBroken => Self::BadGateway,
+            Rule::OriginUnreachable
+            | Rule::OriginNameUnknown
+            | Rule::OriginAddressRefused
+            | Rule::OriginCredentials
+            | Rule::OriginBroken => Self::BadGateway,
             Rule::Loop => Self::Loop,
             Rule::OriginTimeout | Rule::OnlyIfCached => Self::GatewayTimeout,
             _ => Self::Unavailable,

@@ -8,6 +8,7 @@ use crate::http::head::{Method, Version};
 use crate::index::entry::Entry;
 use crate::index::response::Response;
 use crate::policy::cache_status::{CacheStatus, Forward};
+use crate::policy::origin_rule::OriginRule;
 use crate::policy::rule::Rule;
 use crate::policy::settings::CacheRule;
 use crate::store::Object;
@@ -82,6 +83,10 @@ pub struct Fetch {
     pub body: Option<Upload>,
     /// Nobody waits for the answer: it only refreshes what is stored.
     pub is_refresh: bool,
+    /// What is stored does not answer it, however fresh: the origin is asked, and what is stored stays until it has answered.
+    pub must_ask: bool,
+    /// The origin of a URL that is no site's; none: the site's.
+    pub foreign: Option<Arc<OriginRule>>,
     /// Who waits for the answer, to be told what comes before it; the fill desk knows.
     pub asker: Option<Waiter>,
 }

@@ -299,6 +299,8 @@ fn fetch(wanted: &Wanted<'_, '_>, key: &[u8], why: Forward, is_refresh: bool) ->
         why,
         body: None,
         is_refresh,
+        must_ask: false,
+        foreign: None,
         asker: None,
     })
 }

@@ -41,6 +41,8 @@ pub(super) enum AskError {
     Status(StatusCode),
     /// The server says what is wrong with the question.
     Refused(String),
+    /// The server understood, and says in JSON why it did not do it: the status, and the answer.
+    Told(StatusCode, serde_json::Value),
     /// The body isn't JSON.
     NotJson(serde_json::Error),
 }
@@ -54,11 +56,17 @@ impl fmt::Display for AskError {
             Self::Runtime(error) => write!(f, "can't start: {error}"),
             Self::Connect(error) => write!(f, "{error}; is the server running?"),
             Self::Http(error) => write!(f, "no HTTP answer: {error}"),
-            Self::TimedOut => write!(
-                f,
-                "no answer within {} s; is this the admin address?",
-                ANSWER_TIME_MAX.as_secs()
-            ),
+            Self::TimedOut => f.write_str("no answer in time; is this the admin address?"),
+            Self::Told(_, told) => {
+                let text = |name: &str| told[name].as_str().unwrap_or_default();
+                write!(f, "{} (", text("error"))?;
+                match text("fault") {
+                    "caller" => f.write_str("the request's fault"),
+                    "origin" => f.write_str("the origin's fault"),
+                    _ => f.write_str("this server's fault"),
+                }?;
+                write!(f, ": {})", text("code"))
+            }
             Self::Body(reason) => write!(f, "the answer broke off: {reason}"),
             Self::Status(status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)) => write!(
                 f,
@@ -83,6 +91,8 @@ pub(super) struct Question<'q> {
     change: Option<Bytes>,
     /// The media type of the answer.
     accept: &'static str,
+    /// Longest time from the connect to the last byte of the answer.
+    patience: Duration,
 }
 
 impl<'q> Question<'q> {
@@ -92,7 +102,13 @@ impl<'q> Question<'q> {
             path: path.into(),
             change: None,
             accept: "application/json",
+            patience: ANSWER_TIME_MAX,
         }
+    }
+
+    /// The same, to be waited for longer.
+    pub(super) fn waiting(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Posts `body` to `path`; the answer is JSON.
@@ -112,13 +128,16 @@ impl<'q> Question<'q> {
     }
 }
 
+/// The body of an answer, and the reason that stands beside it.
+type Told = (Bytes, Option<String>);
+
 /// Asks the admin API at `address`, with `token` unless it is empty, and returns the JSON of the answer.
 pub(super) fn ask(
     address: &AdminAddress,
     token: &str,
     question: &Question<'_>,
 ) -> Result<serde_json::Value, AskError> {
-    let body = ask_bytes(address, token, question)?;
+    let (body, _) = ask_bytes(address, token, question)?;
     serde_json::from_slice(&body).map_err(AskError::NotJson)
 }
 
@@ -128,22 +147,31 @@ pub(super) fn ask_text(
     token: &str,
     question: &Question<'_>,
 ) -> Result<String, AskError> {
-    let body = ask_bytes(address, token, question)?;
-    Ok(String::from_utf8_lossy(&body).into_owned())
+    ask_words(address, token, question).map(|(text, _)| text)
+}
+
+/// As [`ask_text`], with the reason that stands beside the text.
+pub(super) fn ask_words(
+    address: &AdminAddress,
+    token: &str,
+    question: &Question<'_>,
+) -> Result<(String, Option<String>), AskError> {
+    let (body, reason) = ask_bytes(address, token, question)?;
+    Ok((String::from_utf8_lossy(&body).into_owned(), reason))
 }
 
 fn ask_bytes(
     address: &AdminAddress,
     token: &str,
     question: &Question<'_>,
-) -> Result<Bytes, AskError> {
+) -> Result<Told, AskError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(AskError::Runtime)?;
     runtime.block_on(async {
         let answer = exchange(address, token, question);
-        let in_time = tokio::time::timeout(ANSWER_TIME_MAX, answer).await;
+        let in_time = tokio::time::timeout(question.patience, answer).await;
         in_time.unwrap_or(Err(AskError::TimedOut))
     })
 }
@@ -152,7 +180,7 @@ async fn exchange(
     address: &AdminAddress,
     token: &str,
     question: &Question<'_>,
-) -> Result<Bytes, AskError> {
+) -> Result<Told, AskError> {
     match address {
         AdminAddress::Off => Err(AskError::Off),
         AdminAddress::Tcp(address) => {
@@ -180,13 +208,16 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     }
 }
 
+/// An answer's status, its body, and the reason that stands beside it.
+type Carried = (StatusCode, Result<Bytes, AskError>, Option<String>);
+
 /// Sends a request over a connection of its own, and reads the answer.
 async fn carry<S, B>(
     stream: S,
     host: &str,
     token: &str,
     mut request: Request<B>,
-) -> Result<(StatusCode, Result<Bytes, AskError>), AskError>
+) -> Result<Carried, AskError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     B: Body + Send + 'static,
@@ -209,13 +240,17 @@ where
     }
     let response = sender.send_request(request).await.map_err(AskError::Http)?;
     let status = response.status();
+    let beside = response.headers().get("hotplate-reason");
+    let beside = beside
+        .and_then(|reason| reason.to_str().ok())
+        .map(str::to_owned);
     let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX);
     let collected = body.collect().await;
     connection.abort();
     let body = collected
         .map(http_body_util::Collected::to_bytes)
         .map_err(|error| AskError::Body(error.to_string()));
-    Ok((status, body))
+    Ok((status, body, beside))
 }
 
 /// Posts `body`, of any length, to the admin API at `address`; the answer's status and its JSON.
@@ -237,7 +272,7 @@ where
     let mut request = Request::new(body);
     *request.method_mut() = Method::POST;
     *request.uri_mut() = path.parse().unwrap_or_default();
-    let (status, body) = runtime.block_on(async {
+    let (status, body, _) = runtime.block_on(async {
         match address {
             AdminAddress::Off => Err(AskError::Off),
             AdminAddress::Tcp(address) => {
@@ -264,7 +299,7 @@ async fn converse<S>(
     host: &str,
     token: &str,
     question: &Question<'_>,
-) -> Result<Bytes, AskError>
+) -> Result<Told, AskError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -275,9 +310,16 @@ where
     *request.uri_mut() = question.path.parse().unwrap_or_default();
     let accept = header::HeaderValue::from_static(question.accept);
     request.headers_mut().insert(header::ACCEPT, accept);
-    let (status, body) = carry(stream, host, token, request).await?;
+    let (status, body, beside) = carry(stream, host, token, request).await?;
+    if !status.is_success()
+        && let Ok(body) = &body
+        && let Ok(told) = serde_json::from_slice::<serde_json::Value>(body)
+        && told["code"].is_string()
+    {
+        return Err(AskError::Told(status, told));
+    }
     match status {
-        StatusCode::OK | StatusCode::ACCEPTED => body,
+        StatusCode::OK | StatusCode::ACCEPTED => body.map(|body| (body, beside)),
         StatusCode::BAD_REQUEST => {
             let reason = body.ok().and_then(|body| reason(&body));
             Err(reason.map_or(AskError::Status(status), AskError::Refused))

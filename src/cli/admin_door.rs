@@ -73,10 +73,45 @@ impl AdminDoor {
         answer.map_err(|error| self.complain(&error))
     }
 
-    fn complain(&self, error: &AskError) -> ExitCode {
-        if let AskError::Refused(reason) = error {
+    /// As [`ask`](Self::ask); where the server says in JSON why it did not do it, that is the answer, with the code that the command
+    /// ends with.
+    pub(super) fn ask_all(&self, question: &Question<'_>) -> Result<(Value, ExitCode), ExitCode> {
+        match admin_client::ask(&self.address, &self.token, question) {
+            Ok(told) => Ok((told, ExitCode::Success)),
+            Err(error) => {
+                let code = self.complain(&error);
+                match error {
+                    AskError::Told(_, told) => Ok((told, code)),
+                    _ => Err(code),
+                }
+            }
+        }
+    }
+
+    /// As [`ask_text`](Self::ask_text), with the reason that stands beside the text.
+    pub(super) fn ask_words(
+        &self,
+        question: &Question<'_>,
+    ) -> Result<(String, Option<String>), ExitCode> {
+        let answer = admin_client::ask_words(&self.address, &self.token, question);
+        answer.map_err(|error| self.complain(&error))
+    }
+
+    /// As [`ask`](Self::ask), without a word of what went wrong, for those who try again.
+    pub(super) fn try_ask(&self, question: &Question<'_>) -> Result<Value, AskError> {
+        admin_client::ask(&self.address, &self.token, question)
+    }
+
+    /// Tells why there is no answer; the code is what the command ends with.
+    pub(super) fn complain(&self, error: &AskError) -> ExitCode {
+        match error {
             // Asking again won't help: what was typed is wrong.
-            return terminal::complain(reason, ExitCode::Usage);
+            AskError::Refused(reason) => return terminal::complain(reason, ExitCode::Usage),
+            AskError::Told(StatusCode::BAD_REQUEST, _) => {
+                return terminal::complain(error, ExitCode::Usage);
+            }
+            AskError::Told(..) => return terminal::complain(error, ExitCode::Failure),
+            _ => {}
         }
         let at = match &self.address {
             AdminAddress::Off => String::new(),

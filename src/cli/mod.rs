@@ -8,8 +8,11 @@ mod admin_door;
 mod check;
 pub mod exit_code;
 mod explain;
+mod fs;
+mod get;
 mod import;
 mod ls;
+mod prefetch;
 mod purge;
 mod put;
 mod record;
@@ -74,6 +77,41 @@ enum Command {
         server: RunningServer,
         #[command(flatten)]
         what: ls::What,
+    },
+    /// Print the local path of what a URL stands for; a running server fetches it where it isn't stored or not fresh
+    Get {
+        #[command(flatten)]
+        server: RunningServer,
+        #[command(flatten)]
+        what: get::What,
+    },
+    /// Print the local path of what a URL stands for, where a running server has it fresh; nothing is fetched
+    Tryget {
+        #[command(flatten)]
+        server: RunningServer,
+        #[command(flatten)]
+        what: get::What,
+    },
+    /// Have a running server fetch URLs ahead, and wait until they are there
+    Prefetch {
+        #[command(flatten)]
+        server: RunningServer,
+        #[command(flatten)]
+        what: prefetch::What,
+    },
+    /// Ask a running server in the words of FreeSWITCH's mod_http_cache, such as "http_get URL"
+    Fs {
+        #[command(flatten)]
+        server: RunningServer,
+        #[command(flatten)]
+        what: fs::What,
+    },
+    /// Remove what a running server has stored of a URL, and of those that it redirects to
+    Remove {
+        #[command(flatten)]
+        server: RunningServer,
+        #[command(flatten)]
+        what: get::Removed,
     },
     /// Remove everything that a running server has stored
     Clear {
@@ -164,6 +202,21 @@ fn run(line: CommandLine) -> ExitCode {
         Some(Command::Ls { server, what }) => {
             with_door(server, &named, config, |door| ls::command(door, &what))
         }
+        Some(Command::Get { server, what }) => {
+            with_door(server, &named, config, |door| get::get(door, &what))
+        }
+        Some(Command::Tryget { server, what }) => {
+            with_door(server, &named, config, |door| get::tryget(door, &what))
+        }
+        Some(Command::Prefetch { server, what }) => with_door(server, &named, config, |door| {
+            prefetch::command(door, &what)
+        }),
+        Some(Command::Fs { server, what }) => {
+            with_door(server, &named, config, |door| fs::command(door, &what))
+        }
+        Some(Command::Remove { server, what }) => {
+            with_door(server, &named, config, |door| get::remove(door, &what))
+        }
         Some(Command::Put { server, what }) => {
             with_door(server, &named, config, |door| put::command(door, &what))
         }
@@ -224,7 +277,7 @@ mod tests {
 
     #[test]
     fn wrong_command_line_is_a_usage_error() {
-        let cases: [&[&str]; 15] = [
+        let cases: [&[&str]; 20] = [
             &["bake"],
             &["import"],
             &["import", "a", "--from", "nginx"],
@@ -238,6 +291,11 @@ mod tests {
             &["purge", "--all", "--prefix", "http://a/"],
             &["ls", "--limit", "0"],
             &["clear", "now"],
+            &["get"],
+            &["tryget", "http://a/", "http://b/"],
+            &["remove"],
+            &["fs"],
+            &["prefetch", "--priority", "high"],
             &["explain"],
             &["explain", "-H", "Accept: a"],
         ];

@@ -59,6 +59,7 @@ mod tests {
                 Arc::default(),
                 Arc::default(),
             ),
+            library: None,
             fills: Arc::default(),
             origins: Arc::default(),
             driver: DriverReport {

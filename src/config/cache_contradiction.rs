@@ -23,6 +23,12 @@ pub enum CacheContradiction {
     },
     /// Keys of a disk store that has no folder.
     DiskWithoutPath,
+    /// A library that has no disk store to keep its files in.
+    LibraryWithoutDisk,
+    /// A prefetch of nothing.
+    NothingToPrefetch,
+    /// A URL to prefetch that may not be fetched; why.
+    PrefetchRefused(String),
     /// The disk store's folder in a site's root, or around it.
     DiskInRoot {
         /// The root's line.
@@ -91,6 +97,11 @@ impl fmt::Display for CacheContradiction {
             }
             Self::DiskWithoutPath => {
                 "not set, so there is no disk store and what is said about it has no effect; set it, to \"\" to leave the store off"
+            }
+            Self::PrefetchRefused(why) => return f.write_str(why),
+            Self::NothingToPrefetch => "no URLs and no file with some: there is nothing to fetch",
+            Self::LibraryWithoutDisk => {
+                "its files are kept in the disk store, and there is none; set disk.path"
             }
             Self::NothingToServe => "it needs root, origin or both",
             Self::CacheControlWithoutRoot => {

@@ -7,7 +7,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::contradictions::{origins, profiles, rules, stores};
+use super::contradictions::{library, origins, profiles, rules, stores};
 use super::draft::{ReadSite, SiteDraft};
 use super::mistake::{Cause, Mistakes};
 use super::read::{self, Places, Report};
@@ -15,6 +15,7 @@ use super::scalar;
 use super::shape::Table;
 use super::source::Source;
 use super::{Settings, contradictions, keys};
+use crate::fill::library::{LibrarySettings, PrefetchRule};
 use crate::fill::profile::ProfileRule;
 use crate::policy::settings::CacheRule;
 use crate::store::pinned::PinRule;
@@ -106,6 +107,8 @@ struct Tables {
     memory: Places,
     disk: (DiskSettings, Places),
     fill: Places,
+    library: (LibrarySettings, Places),
+    prefetches: Vec<(PrefetchRule, Places)>,
     pins: Vec<(PinRule, Places)>,
     sites: Vec<ReadSite>,
     profiles: Vec<(ProfileRule, Places)>,
@@ -123,6 +126,14 @@ fn tables(report: &mut Report<'_>, document: &DeTable<'_>, is_whole: bool) -> Se
             "memory" => tables.memory = single(report, &keys::MEMORY, value, settings),
             "disk" => tables.disk.1 = single(report, &keys::DISK, value, &mut tables.disk.0),
             "fill" => tables.fill = single(report, &keys::FILL, value, settings),
+            "library" => {
+                let (library, places) = &mut tables.library;
+                *places = single(report, &keys::LIBRARY, value, library);
+            }
+            "prefetch" => {
+                let most = keys::PREFETCHES_MAX;
+                tables.prefetches = many(report, &keys::PREFETCH, value, most, prefetch);
+            }
             "pin" => tables.pins = many(report, &keys::PIN, value, keys::PINS_MAX, pin),
             "site" => tables.sites = many(report, &keys::SITE, value, keys::SITES_MAX, site),
             "upload" => {
@@ -177,6 +188,11 @@ fn contradictions(report: &mut Report<'_>, tables: &Tables) {
     };
     let fill_timeout =
         (!tables.fill.is_wrong("fill_timeout")).then_some(tables.settings.fill.fill_timeout);
+    let (settings, places) = &tables.library;
+    library::library(report, settings, places, room.has_disk, fill_timeout);
+    if !places.is_wrong("hosts") {
+        library::prefetches(report, settings, &tables.prefetches, &tables.sites);
+    }
     for site in &tables.sites {
         origins::site(report, site, fill_timeout);
         rules::site(report, site, room);
@@ -188,6 +204,7 @@ fn finish(tables: Tables) -> Settings {
     let Tables {
         settings,
         disk: (disk, _),
+        library: (library, _),
         ..
     } = tables;
     // Where only the size is set, to less than what the largest body is by default.
@@ -198,6 +215,8 @@ fn finish(tables: Tables) -> Settings {
     Settings {
         memory,
         disk: (!disk.path.as_os_str().is_empty()).then_some(disk),
+        library,
+        prefetches: tables.prefetches.into_iter().map(|(it, _)| it).collect(),
         pins: tables.pins.into_iter().map(|(pin, _)| pin).collect(),
         sites: tables.sites.into_iter().map(ReadSite::finish).collect(),
         profiles: tables.profiles.into_iter().map(|(one, _)| one).collect(),
@@ -248,6 +267,19 @@ fn many<T, R>(
         }
     }
     read
+}
+
+fn prefetch(
+    report: &mut Report<'_>,
+    header: Range<usize>,
+    table: &DeTable<'_>,
+) -> (PrefetchRule, Places) {
+    let mut prefetch = PrefetchRule {
+        line: report.line(&header),
+        ..PrefetchRule::default()
+    };
+    let places = read::table(report, &keys::PREFETCH, header, table, &mut prefetch);
+    (prefetch, places)
 }
 
 fn pin(report: &mut Report<'_>, header: Range<usize>, table: &DeTable<'_>) -> (PinRule, Places) {

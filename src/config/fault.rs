@@ -51,6 +51,10 @@ pub enum Fault {
     FieldValueTooLong,
     /// A media type without its slash.
     NotAMediaType,
+    /// An extension that no file gets.
+    NotAnExtension,
+    /// A group that this machine does not know.
+    NoSuchGroup,
     /// A token that is too short to be a secret, or too long.
     TokenSize,
     /// A token with a character that an Authorization field can't carry.
@@ -142,6 +146,10 @@ impl fmt::Display for Fault {
                 return write!(f, "longer than {FIELD_VALUE_BYTES_MAX} bytes");
             }
             Self::NotAMediaType => "not a media type",
+            Self::NotAnExtension => "an extension has 1 to 8 letters and digits",
+            Self::NoSuchGroup => {
+                "no group of this name stands in /etc/group; a number can be given, too"
+            }
             Self::TokenSize => {
                 return write!(
                     f,

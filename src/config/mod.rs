@@ -38,6 +38,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use crate::admin::settings::{AdminAddress, AdminSettings};
+use crate::fill::library::{LibrarySettings, PrefetchRule};
 use crate::fill::profile::ProfileRule;
 use crate::fill::settings::FillSettings;
 use crate::fill::upload::UploadSettings;
@@ -71,6 +72,10 @@ pub struct Settings {
     pub disk: Option<DiskSettings>,
     /// Bounds of fetching from origins.
     pub fill: FillSettings,
+    /// The media library.
+    pub library: LibrarySettings,
+    /// The `[[prefetch]]` tables in the order of the file.
+    pub prefetches: Vec<PrefetchRule>,
     /// The `[[pin]]` tables in the order of the file.
     pub pins: Vec<PinRule>,
     /// The `[[site]]` tables in the order of the file.
@@ -97,6 +102,8 @@ impl Default for Settings {
             memory: MemorySettings::default(),
             disk: None,
             fill: FillSettings::default(),
+            library: LibrarySettings::default(),
+            prefetches: Vec::new(),
             pins: Vec::new(),
             sites: Vec::new(),
             profiles: Vec::new(),

@@ -4,6 +4,7 @@
 
 use super::fault::Fault;
 use super::{url, values};
+use crate::fill::library::HostPattern;
 use crate::policy::origin_rule::OriginUrl;
 
 /// Reads an origin's URL: scheme, host, port, and a path to go before the requests'.
@@ -62,6 +63,24 @@ pub(super) fn key_base(text: &str) -> Result<Option<Box<str>>, Fault> {
     } else {
         Err(Fault::UrlWithPath)
     }
+}
+
+/// Reads hosts that may be fetched: a host, `*.` and a domain, or `*`, each with or without a port.
+pub(super) fn host_pattern(text: &str) -> Result<HostPattern, Fault> {
+    if text == "*" {
+        return Ok(HostPattern::new(text, None));
+    }
+    let below = text.strip_prefix("*.");
+    let (host, port) = host_and_port(below.unwrap_or(text))?;
+    if below.is_some()
+        && host
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || b".[]:".contains(&byte))
+    {
+        return Err(Fault::NotAHost);
+    }
+    let star = if below.is_some() { "*." } else { "" };
+    Ok(HostPattern::new(&format!("{star}{host}"), port))
 }
 
 /// Host, in lower case, and port of an authority (RFC 3986 s3.2).
@@ -172,6 +191,28 @@ mod tests {
                 expected.as_ref().copied(),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn host_pattern_is_a_host_a_domain_or_all() {
+        for (text, host, port) in [
+            ("*", "*", None),
+            ("Media.Example.com", "media.example.com", None),
+            ("*.Example.com:8080", "*.example.com", Some(8080)),
+            ("127.0.0.1", "127.0.0.1", None),
+            ("[::1]:81", "[::1]", Some(81)),
+        ] {
+            assert_eq!(
+                host_pattern(text),
+                Ok(HostPattern::new(host, port)),
+                "{text}"
+            );
+        }
+        for text in [
+            "", "*.", "*a", "a.*", "*.*", "*.1.2.3", "http://a", "a/b", "u@a", "a:0",
+        ] {
+            assert!(host_pattern(text).is_err(), "{text}");
         }
     }
 

@@ -29,10 +29,12 @@ pub fn reference() -> Vec<Row> {
     append(&mut rows, &keys::MEMORY);
     append(&mut rows, &keys::DISK);
     append(&mut rows, &keys::FILL);
+    append(&mut rows, &keys::LIBRARY);
     append(&mut rows, &keys::PIN);
     append(&mut rows, &keys::SITE);
     append(&mut rows, &keys::RULE);
     append(&mut rows, &keys::PROFILE);
+    append(&mut rows, &keys::PREFETCH);
     append(&mut rows, &keys::UPLOAD);
     rows
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::fault::Fault;
 use crate::admin::settings::{AccessLogTarget, AdminAddress};
+use crate::store::disk::Extension;
 use crate::store::pinned::rule::has_wildcard;
 
 /// Longest host name (RFC 1035 s2.3.4).
@@ -240,6 +241,52 @@ pub(super) fn content_type(text: &str) -> Result<String, Fault> {
         None if value.is_empty() => Ok(value),
         _ => Err(Fault::NotAMediaType),
     }
+}
+
+/// Reads the path of a file with URLs, which may be written later; empty for none.
+pub(super) fn file_of_urls(text: &str, folder: &Path) -> Result<Option<PathBuf>, Fault> {
+    match text.is_empty() {
+        true => Ok(None),
+        false => below(folder, text).map(Some),
+    }
+}
+
+/// Reads a media type, or all of a kind such as `audio/*`, in lower case and without parameters.
+pub(super) fn type_pattern(text: &str) -> Result<Box<str>, Fault> {
+    let lower = text.to_ascii_lowercase();
+    let kind = lower.strip_suffix('*').map(|kind| format!("{kind}x"));
+    let essence = content_type(kind.as_deref().unwrap_or(&lower))?;
+    match essence.is_empty() || essence.contains(';') || essence.contains('*') {
+        true => Err(Fault::NotAMediaType),
+        false => Ok(lower.into()),
+    }
+}
+
+/// Reads the extension of a file, in lower case; empty for none.
+pub(super) fn extension(text: &str) -> Result<String, Fault> {
+    let lower = text.trim_start_matches('.').to_ascii_lowercase();
+    match lower.is_empty() || !Extension::new(&lower).as_str().is_empty() {
+        true => Ok(lower),
+        false => Err(Fault::NotAnExtension),
+    }
+}
+
+/// Reads a group, by its name in /etc/group or by its number; empty for none.
+pub(super) fn group(text: &str) -> Result<Option<u32>, Fault> {
+    const GROUPS: &str = "/etc/group";
+    if text.is_empty() {
+        return Ok(None);
+    }
+    if let Ok(number) = text.parse() {
+        return Ok(Some(number));
+    }
+    let known = std::fs::read_to_string(GROUPS).unwrap_or_default();
+    let number = known.lines().find_map(|line| {
+        let mut parts = line.split(':');
+        let is_it = parts.next() == Some(text);
+        is_it.then(|| parts.nth(1)?.parse().ok()).flatten()
+    });
+    number.map(Some).ok_or(Fault::NoSuchGroup)
 }
 
 #[cfg(test)]

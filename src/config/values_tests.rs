@@ -220,3 +220,43 @@ fn pin_path_of_an_existing_file_is_no_glob() {
     let below_odd = pin_path("*.wav", &odd);
     assert_eq!(below_odd, Err(Fault::GlobInFolder(odd)));
 }
+
+#[test]
+fn type_pattern_is_a_type_or_a_kind() {
+    for (text, read) in [
+        ("Audio/*", "audio/*"),
+        ("application/OGG", "application/ogg"),
+    ] {
+        assert_eq!(type_pattern(text).as_deref(), Ok(read));
+    }
+    for text in [
+        "",
+        "audio",
+        "*",
+        "*/*",
+        "audio/",
+        "audio/w*v",
+        "audio/wav; a=b",
+        "au dio/x",
+    ] {
+        assert_eq!(type_pattern(text), Err(Fault::NotAMediaType), "{text}");
+    }
+}
+
+#[test]
+fn extension_is_a_few_letters_and_digits() {
+    for (text, read) in [("", Ok("")), (".WAV", Ok("wav")), ("mp3", Ok("mp3"))] {
+        assert_eq!(extension(text).as_deref(), read.as_ref().copied());
+    }
+    for text in ["a/b", "toolongforit", "a.b", "\u{e4}"] {
+        assert_eq!(extension(text), Err(Fault::NotAnExtension), "{text}");
+    }
+}
+
+#[test]
+fn group_is_known_by_name_and_number() {
+    assert_eq!(group(""), Ok(None));
+    assert_eq!(group("1234"), Ok(Some(1234)));
+    assert_eq!(group("root"), Ok(Some(0)));
+    assert_eq!(group("nobody knows it"), Err(Fault::NoSuchGroup));
+}

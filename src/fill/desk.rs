@@ -222,7 +222,10 @@ impl Kitchen {
             answer(self.keeper.refuse());
             return;
         };
-        let origin = self.origins.of(fetch.site);
+        let origin = match &fetch.foreign {
+            Some(rule) => self.origins.foreign(rule),
+            None => self.origins.of(fetch.site),
+        };
         let keeper = Rc::clone(&self.keeper);
         drop(tokio::task::spawn_local(async move {
             // What it keeps over its waits is large; a task is moved several times before it starts.

@@ -6,6 +6,7 @@ pub mod desk;
 pub mod disk;
 pub mod files;
 pub mod keeper;
+pub mod library;
 pub mod origin;
 pub mod origins;
 pub mod pins;

@@ -1,6 +1,8 @@
-//! The origins of the sites: made when a site's origin is first asked, and kept while the site is.
+//! The origins of the sites, made when a site's origin is first asked and kept while the site is; and those of URLs that are no
+//! site's, of which the latest are kept.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -12,6 +14,9 @@ use super::profile::Profiles;
 use crate::policy::origin_rule::OriginRule;
 use crate::units::SiteId;
 
+/// Most origins that are no site's and kept, with their connections; the one that was not asked for longest goes.
+const FOREIGN_MAX: usize = 256;
+
 /// The origins of the config's sites.
 pub type OriginSites = HashMap<SiteId, OriginRule>;
 
@@ -22,6 +27,8 @@ pub(super) struct Origins {
     profiles: Arc<ArcSwap<Profiles>>,
     counts: Arc<OriginCounts>,
     made: RefCell<Made>,
+    /// The one that was asked last is at the back.
+    foreign: RefCell<VecDeque<(Arc<OriginRule>, Rc<Origin>)>>,
 }
 
 #[derive(Debug)]
@@ -48,7 +55,26 @@ impl Origins {
             profiles,
             counts,
             made,
+            foreign: RefCell::default(),
         }
+    }
+
+    /// An origin that is no site's; none where none can be made so, which is logged.
+    pub(super) fn foreign(&self, rule: &Arc<OriginRule>) -> Option<Rc<Origin>> {
+        let mut foreign = self.foreign.borrow_mut();
+        let profiles = self.profiles.load();
+        let known = foreign.iter().position(|(known, _)| known == rule);
+        let known = known.and_then(|place| foreign.remove(place));
+        let kept = match known.filter(|(_, origin)| has_profile_of(origin, &profiles)) {
+            Some(kept) => kept,
+            None => (Arc::clone(rule), self.make(rule, &profiles)?),
+        };
+        let origin = Rc::clone(&kept.1);
+        if foreign.len() >= FOREIGN_MAX {
+            foreign.pop_front();
+        }
+        foreign.push_back(kept);
+        Some(origin)
     }
 
     /// The origin of a site; none where it has none, or none that can be used, which is logged.
@@ -64,34 +90,39 @@ impl Origins {
         if !Arc::ptr_eq(&made.profiles, &profiles) {
             made.profiles = Arc::clone(&profiles);
             // A profile that did not change is the same one as before; what has another asks with that from now on.
-            made.origins.retain(|_, origin| {
-                let own = origin.settings().profile.as_ref();
-                own.is_none_or(|own| {
-                    let now = profiles.named(own.name());
-                    now.is_some_and(|now| Arc::ptr_eq(own, now))
-                })
-            });
+            made.origins
+                .retain(|_, origin| has_profile_of(origin, &profiles));
         }
         if let Some(origin) = made.origins.get(&site) {
             return Some(Rc::clone(origin));
         }
-        let rule = newest.get(&site)?;
-        let Some(settings) = settings_of(rule, &profiles) else {
+        let origin = self.make(newest.get(&site)?, &profiles)?;
+        made.origins.insert(site, Rc::clone(&origin));
+        Some(origin)
+    }
+
+    fn make(&self, rule: &OriginRule, profiles: &Profiles) -> Option<Rc<Origin>> {
+        let Some(settings) = settings_of(rule, profiles) else {
             tracing::error!("the profile {:?} of an origin is gone", rule.profile);
             return None;
         };
         match Origin::new(settings, Arc::clone(&self.counts)) {
-            Ok(origin) => {
-                let origin = Rc::new(origin);
-                made.origins.insert(site, Rc::clone(&origin));
-                Some(origin)
-            }
+            Ok(origin) => Some(Rc::new(origin)),
             Err(error) => {
                 tracing::error!(%error, "an origin can't be asked");
                 None
             }
         }
     }
+}
+
+/// Whether an origin is asked with a profile as it is now, or with none.
+fn has_profile_of(origin: &Origin, profiles: &Profiles) -> bool {
+    let own = origin.settings().profile.as_ref();
+    own.is_none_or(|own| {
+        let now = profiles.named(own.name());
+        now.is_some_and(|now| Arc::ptr_eq(own, now))
+    })
 }
 
 /// How a site's origin is asked; none where its profile is not there. What the site says of TLS goes before the profile's.

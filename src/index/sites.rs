@@ -145,6 +145,18 @@ impl SiteTable {
         Some(&site.facts)
     }
 
+    /// The site that names `host` (lower case, no port) among its hosts.
+    #[must_use]
+    pub fn named(&self, host: &[u8]) -> Option<SiteId> {
+        self.by_host.get(host).copied()
+    }
+
+    /// The site for all hosts that no other has.
+    #[must_use]
+    pub fn default_site(&self) -> Option<SiteId> {
+        self.default
+    }
+
     /// The site that answers for `host` (lower case, no port).
     #[must_use]
     pub fn find(&self, host: &[u8]) -> Option<SiteId> {

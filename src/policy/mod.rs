@@ -8,6 +8,7 @@ pub mod groups;
 pub mod invalidation;
 pub mod key;
 pub mod origin_rule;
+pub mod public_address;
 pub mod request;
 pub mod reuse;
 pub mod rule;

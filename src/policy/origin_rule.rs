@@ -27,6 +27,8 @@ pub struct OriginRule {
     pub verify_peer: bool,
     /// The name of the profile whose credentials the origin is asked with; empty: none. The scope of its keys.
     pub profile: String,
+    /// Whether only public addresses are connected to (see `policy::public_address`), whatever the names resolve to.
+    pub public_only: bool,
 }
 
 impl Default for OriginRule {
@@ -43,6 +45,7 @@ impl Default for OriginRule {
             ca_file: None,
             verify_peer: true,
             profile: String::new(),
+            public_only: false,
         }
     }
 }

@@ -55,6 +55,12 @@ pub enum Rule {
     OnlyIfCached,
     /// The origin could not be reached.
     OriginUnreachable,
+    /// The origin's name has no address.
+    OriginNameUnknown,
+    /// The origin's name has only addresses that may not be asked.
+    OriginAddressRefused,
+    /// There are no credentials to ask the origin with, or they are of no use.
+    OriginCredentials,
     /// The origin did not answer in time.
     OriginTimeout,
     /// What the origin said makes no sense, or it broke off.
@@ -97,6 +103,9 @@ impl Rule {
             Self::Passed => "fwd=miss; detail=passed",
             Self::OnlyIfCached => "detail=only-if-cached",
             Self::OriginUnreachable => "fwd=miss; detail=origin-unreachable",
+            Self::OriginNameUnknown => "fwd=miss; detail=origin-name-unknown",
+            Self::OriginAddressRefused => "fwd=miss; detail=origin-address-refused",
+            Self::OriginCredentials => "fwd=miss; detail=origin-credentials",
             Self::OriginTimeout => "fwd=miss; detail=origin-timeout",
             Self::OriginBroken => "fwd=miss; detail=origin-broken",
             Self::OriginBusy => "fwd=miss; detail=origin-busy",

@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::mpsc::Sender;
@@ -24,6 +25,10 @@ use crate::index::sites::SiteTable;
 use crate::stats::{AccessSink, WorkerStats};
 use crate::sys::{cpu, probe, socket};
 use crate::units::WorkerId;
+
+/// How long a worker's turns on its core are: shorter than those of the threads that fill, so that it interrupts them when
+/// something comes.
+const TURN: Duration = Duration::from_micros(300);
 
 /// The driver that was chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -247,6 +252,7 @@ pub fn spawn<E: From<Gone> + Send + 'static>(
         {
             tracing::warn!("worker {} is not bound to core {core}: {error}", id.0);
         }
+        cpu::take_short_turns(TURN);
         let desk = FrontDesk::new(pins, sites, responses, files_max);
         let parts = Parts {
             id,

@@ -191,6 +191,36 @@ impl Body {
         true
     }
 
+    /// Whether all of it is in its file or in memory, verified or not, so that nothing of it has to be fetched.
+    #[must_use]
+    pub fn has_all(&self) -> bool {
+        if self.state() == BodyState::Complete {
+            return true;
+        }
+        let Some(size) = self.size() else {
+            return false;
+        };
+        let inner = self.lock();
+        let mut at = 0;
+        while at < size {
+            let run = inner
+                .present
+                .run_from(at)
+                .max(inner.unverified.run_from(at));
+            if run == 0 {
+                return false;
+            }
+            at = at.saturating_add(run);
+        }
+        true
+    }
+
+    /// Whether all of it is on its way, whoever asks.
+    #[must_use]
+    pub fn is_coming(&self) -> bool {
+        self.is_coming.load(Ordering::Relaxed)
+    }
+
     /// Notes whether all of it is on its way, whoever asks.
     pub(super) fn set_coming(&self, is_coming: bool) {
         self.is_coming.store(is_coming, Ordering::Relaxed);

@@ -44,7 +44,7 @@ pub struct TooFewDescriptors {
 }
 
 /// What the server itself needs: listeners, rings, wake-ups, logs, the admin API.
-pub const SERVER_RESERVE: u64 = 256;
+pub const SERVER_RESERVE: u64 = 512;
 
 /// The least that must be left for files.
 const FILES_MIN: u64 = 64;

@@ -57,6 +57,9 @@ pub(crate) struct Config {
     pub(crate) memory: Vec<String>,
     pub(crate) disk: Vec<String>,
     pub(crate) fill: Vec<String>,
+    pub(crate) library: Vec<String>,
+    pub(crate) prefetches: Vec<String>,
+    pub(crate) profiles: Vec<String>,
     pub(crate) pins: Vec<Pin>,
     pub(crate) sites: Vec<String>,
     pub(crate) workers: usize,
@@ -75,6 +78,9 @@ impl Default for Config {
             memory: Vec::new(),
             disk: Vec::new(),
             fill: Vec::new(),
+            library: Vec::new(),
+            prefetches: Vec::new(),
+            profiles: Vec::new(),
             pins: Vec::new(),
             sites: Vec::new(),
             workers: 2,
@@ -115,6 +121,10 @@ impl Config {
         }
         line("\n[fill]");
         self.fill.iter().for_each(|content| line(content));
+        if !self.library.is_empty() {
+            line("\n[library]");
+            self.library.iter().for_each(|content| line(content));
+        }
         for pin in &self.pins {
             line("\n[[pin]]");
             pin.lines.iter().for_each(|content| line(content));
@@ -122,6 +132,14 @@ impl Config {
         for site in &self.sites {
             line("\n[[site]]");
             line(site);
+        }
+        for profile in &self.profiles {
+            line("\n[[profile]]");
+            line(profile);
+        }
+        for prefetch in &self.prefetches {
+            line("\n[[prefetch]]");
+            line(prefetch);
         }
         text
     }

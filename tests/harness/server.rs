@@ -51,7 +51,7 @@ impl std::fmt::Display for Refused {
 }
 
 impl Server {
-    pub(super) fn start(
+    pub(crate) fn start(
         setup: Setup,
         driver: Driver,
         descriptors_max: Option<u32>,

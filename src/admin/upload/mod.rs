@@ -22,8 +22,6 @@ use super::query::Query;
 use super::route::{Answer, JSON, answer, failure};
 use crate::fill::upload::{NotClosed, Order, Refused, State, Status, Uploads};
 
-pub(super) use self::receive::Receiving;
-
 /// Longest wait for an attempt; who wants to wait longer asks for the status.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 
@@ -83,17 +81,12 @@ fn flag(query: &Query, name: &str) -> Option<bool> {
 }
 
 /// `POST /api/cache/put`.
-pub(super) async fn put<B>(
-    uploads: Option<&Arc<Uploads>>,
-    query: &str,
-    body: B,
-    receiving: Option<Receiving>,
-) -> Answer
+pub(super) async fn put<B>(uploads: Option<&Arc<Uploads>>, query: &str, body: B) -> Answer
 where
     B: Body,
 {
     let mut body = pin!(body);
-    match accept(uploads, query, body.as_mut(), receiving).await {
+    match accept(uploads, query, body.as_mut()).await {
         Ok(answer) => answer,
         Err(refusal) => {
             // Who is still sending would see a broken connection, and not why.
@@ -108,7 +101,6 @@ async fn accept<B>(
     uploads: Option<&Arc<Uploads>>,
     query: &str,
     body: Pin<&mut B>,
-    receiving: Option<Receiving>,
 ) -> Result<Answer, Answer>
 where
     B: Body,
@@ -129,7 +121,6 @@ where
             copying.await.unwrap_or(Err(Refused::BrokenOff))
         }
         None => {
-            let _receiving = receiving.as_ref().map(Receiving::begin);
             let size = body.size_hint().exact();
             let receiver = Receiver::start(Arc::clone(uploads), asked.order, size);
             receive(receiver, body).await

@@ -1,7 +1,6 @@
 //! A body on its way from a connection of the admin API to the spool, which may block.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hyper::body::Bytes;
 use tokio::sync::mpsc;
@@ -57,32 +56,5 @@ impl Receiver {
     pub(super) async fn result(self) -> Result<u64, Refused> {
         drop(self.pieces);
         self.writing.await.unwrap_or(Err(Refused::BrokenOff))
-    }
-}
-
-/// Says that a connection receives a body, which may take longer than other requests live.
-#[derive(Clone, Debug, Default)]
-pub(in crate::admin) struct Receiving(Arc<AtomicUsize>);
-
-impl Receiving {
-    /// Receives until what is returned is dropped.
-    pub(in crate::admin) fn begin(&self) -> Underway {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        Underway(self.clone())
-    }
-
-    /// Whether a body is being received.
-    pub(in crate::admin) fn is_underway(&self) -> bool {
-        self.0.load(Ordering::Relaxed) > 0
-    }
-}
-
-/// A body that is being received.
-#[derive(Debug)]
-pub(in crate::admin) struct Underway(Receiving);
-
-impl Drop for Underway {
-    fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

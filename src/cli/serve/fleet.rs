@@ -25,6 +25,7 @@ use crate::fill::delivery::Delivery;
 use crate::fill::desk::{Desk, DeskSettings};
 use crate::fill::disk::{DiskThread, DiskTier};
 use crate::fill::keeper::{KeeperCounts, KeeperSettings};
+use crate::fill::library::{LIBRARY, Library, LibraryError, LibraryStart, LibraryThread, Mailbox};
 use crate::fill::origin::OriginCounts;
 use crate::fill::pins::{BoardSettings, PinBoard, PinReport};
 use crate::fill::profile::Profiles;
@@ -54,6 +55,8 @@ pub(super) enum LaunchError {
     Admin(AdminError),
     /// The disk store can't be opened.
     Disk(PathBuf, DiskError),
+    /// The media library can't begin.
+    Library(LibraryError),
     /// The folder of uploads can't be used.
     Uploads(SpoolError),
     /// The system refused something.
@@ -72,6 +75,7 @@ impl fmt::Display for LaunchError {
                     path.display()
                 )
             }
+            Self::Library(error) => error.fmt(f),
             Self::Uploads(error) => write!(f, "cannot keep uploads in {error}"),
             Self::System(what, error) => write!(f, "cannot {what}: {error}"),
         }
@@ -106,6 +110,8 @@ pub(super) struct Fleet {
     pub(super) profiles: SharedProfiles,
     pub(super) cache: CacheOperator,
     pub(super) disk: Option<RunningDisk>,
+    pub(super) library: Arc<Library>,
+    library_thread: Option<LibraryThread>,
     pub(super) uploads: Option<RunningUploads>,
     pub(super) access_log: Option<AccessLog>,
     pub(super) admin: Option<AdminServer>,
@@ -145,11 +151,10 @@ impl Fleet {
         let disk = start_disk(&settings, &responses)?;
         let stores = stores_of(&responses, disk.as_ref());
         let cache = CacheOperator::new(stores.clone(), Arc::clone(&sites), Arc::clone(&index));
-        let (fills, origins) = (Arc::default(), Arc::default());
+        let known = (&sites, private.shared(), stores);
+        let behind = start_backstage(&settings, known, &pins, &postboxes, shares)?;
         let known = (&cache, &private, addresses.first());
-        let uploads = RunningUploads::start(&settings, known, &origins)?;
-        let (known, counts) = ((&*sites, private.shared(), stores), (&fills, &origins));
-        let desk = start_desk(&settings, known, counts, &pins, &postboxes, shares)?;
+        let uploads = RunningUploads::start(&settings, known, &behind.origins)?;
 
         let shared = Shared {
             limits,
@@ -157,7 +162,7 @@ impl Fleet {
             sites: Arc::clone(&sites),
             responses,
             files_max: files_max(shares.roots_max, count),
-            orders: desk.orders(),
+            orders: behind.desk.orders(),
             crowd: Arc::new(Crowd::default()),
         };
         let admin = api::start(
@@ -169,13 +174,11 @@ impl Fleet {
                 refusal_names: Reject::ALL.iter().map(|reject| reject.name()).collect(),
                 pins: report_reader(pins.shown()),
                 cache: cache.clone(),
-                fills,
-                origins,
+                library: Some(Arc::clone(&behind.library)),
+                fills: behind.fills,
+                origins: behind.origins,
                 uploads: uploads.as_ref().map(RunningUploads::shared),
-                driver: DriverReport {
-                    name: plan.driver.to_string(),
-                    reason: plan.reason.clone(),
-                },
+                driver: driver_report(&plan),
                 access_log: access_log.as_ref().map(AccessLog::counts),
                 started,
                 started_at,
@@ -192,11 +195,13 @@ impl Fleet {
             postboxes,
             pins,
             report,
-            desk,
+            desk: behind.desk,
             sites,
             profiles: private,
             cache,
             disk,
+            library: behind.library,
+            library_thread: Some(behind.library_thread),
             uploads,
             access_log,
             admin: Some(admin),
@@ -240,6 +245,10 @@ impl Fleet {
             (self.settings.memory != new.memory, "[memory]"),
             (self.settings.disk != new.disk, "[disk]"),
             (self.settings.fill != new.fill, "[fill]"),
+            (
+                self.settings.library.group != new.library.group,
+                "library.group",
+            ),
             (self.settings.upload != new.upload, "[upload]"),
         ]
         .into_iter()
@@ -257,6 +266,9 @@ impl Fleet {
         if let Some(admin) = self.admin.take() {
             admin.stop();
         }
+        if let Some(library) = self.library_thread.take() {
+            library.stop();
+        }
         drop(self.uploads.take());
         if let Some(disk) = self.disk.take() {
             disk.thread.stop();
@@ -266,6 +278,14 @@ impl Fleet {
         {
             tracing::warn!("the access log did not take its last lines in time");
         }
+    }
+}
+
+/// What moves bytes, as it is told.
+fn driver_report(plan: &Plan) -> DriverReport {
+    DriverReport {
+        name: plan.driver.to_string(),
+        reason: plan.reason.clone(),
     }
 }
 
@@ -332,14 +352,65 @@ fn start_disk(
     }))
 }
 
+/// What works behind the workers.
+struct Backstage {
+    fills: Arc<KeeperCounts>,
+    origins: Arc<OriginCounts>,
+    desk: Desk,
+    library: Arc<Library>,
+    library_thread: LibraryThread,
+}
+
+/// Starts the fill threads, and the library, which is one more worker of theirs.
+fn start_backstage(
+    settings: &Settings,
+    (sites, profiles, stores): (&Arc<SiteTable>, &Arc<ArcSwap<Profiles>>, Stores),
+    pins: &PinBoard,
+    postboxes: &[Postbox],
+    shares: DescriptorPlan,
+) -> Result<Backstage, LaunchError> {
+    let (fills, origins) = (Arc::default(), Arc::default());
+    let mailbox = Arc::<Mailbox>::default();
+    let desk = start_desk(
+        settings,
+        (sites, profiles, stores.clone()),
+        (&fills, &origins),
+        pins,
+        Arc::new(Postman {
+            postboxes: postboxes.to_vec(),
+            library: Arc::clone(&mailbox),
+        }),
+        (revoker(postboxes), shares),
+    )?;
+    mailbox.open(desk.orders());
+    let (library, library_thread) = Library::start(LibraryStart {
+        settings: settings.library.clone(),
+        prefetches: settings.prefetches.clone(),
+        sites: Arc::clone(sites),
+        responses: stores.responses,
+        disk: stores.disk,
+        disk_max: disk_max(settings),
+        profiles: Arc::clone(profiles),
+        mailbox,
+    })
+    .map_err(LaunchError::Library)?;
+    Ok(Backstage {
+        fills,
+        origins,
+        desk,
+        library,
+        library_thread,
+    })
+}
+
 /// Starts the fill threads.
 fn start_desk(
     settings: &Settings,
     (sites, profiles, stores): (&SiteTable, &Arc<ArcSwap<Profiles>>, Stores),
     (fills, origins): (&Arc<KeeperCounts>, &Arc<OriginCounts>),
     pins: &PinBoard,
-    postboxes: &[Postbox],
-    shares: DescriptorPlan,
+    delivery: Arc<dyn Delivery>,
+    (wake, shares): (Arc<dyn Fn() + Send + Sync>, DescriptorPlan),
 ) -> Result<Desk, LaunchError> {
     let disk = settings.disk.clone().unwrap_or_default();
     Desk::start(DeskSettings {
@@ -349,11 +420,7 @@ fn start_desk(
             fill: settings.fill,
             memory_max_object: settings.memory.max_object.in_memory(),
             object_max: settings.memory.size.0 / OBJECT_SHARE,
-            disk_max: match (&stores.disk, disk.max_object.0) {
-                (None, _) => 0,
-                (Some(_), 0) => disk.size.0,
-                (Some(_), max) => max,
-            },
+            disk_max: disk_max(settings),
             disk: stores.disk,
             block: disk.block.0,
             descriptors: Budget::new(shares.bodies_max),
@@ -366,12 +433,21 @@ fn start_desk(
             memory: Budget::new(0),
             descriptors: Budget::new(shares.roots_max),
         },
-        delivery: Arc::new(Postman(postboxes.to_vec())),
-        wake: revoker(postboxes),
+        delivery,
+        wake,
         origin_counts: Arc::clone(origins),
         profiles: Arc::clone(profiles),
     })
     .map_err(|error| LaunchError::System("start the fill threads", error))
+}
+
+/// The largest body that goes to the disk store.
+fn disk_max(settings: &Settings) -> u64 {
+    match &settings.disk {
+        None => 0,
+        Some(disk) if disk.max_object.0 == 0 => disk.size.0,
+        Some(disk) => disk.max_object.0,
+    }
 }
 
 /// Pins what is configured, and tells what came of it.
@@ -503,18 +579,23 @@ fn revoker(postboxes: &[Postbox]) -> Arc<dyn Fn() + Send + Sync> {
     Arc::new(move || postboxes.iter().for_each(Postbox::revoke))
 }
 
-/// Takes the fill thread's answers to the workers.
-struct Postman(Vec<Postbox>);
+/// Takes the fill thread's answers to the workers, and to the library.
+struct Postman {
+    postboxes: Vec<Postbox>,
+    library: Arc<Mailbox>,
+}
 
 impl Postman {
     fn postbox(&self, worker: WorkerId) -> Option<&Postbox> {
-        self.0.get(usize::from(worker.0))
+        self.postboxes.get(usize::from(worker.0))
     }
 }
 
 impl Delivery for Postman {
     fn put(&self, worker: WorkerId, filled: Filled) {
-        if let Some(postbox) = self.postbox(worker) {
+        if worker == LIBRARY {
+            self.library.deliver(filled);
+        } else if let Some(postbox) = self.postbox(worker) {
             // A worker that has gone has nobody left to answer.
             postbox.put(Mail::Filled(filled));
         }

@@ -169,6 +169,11 @@ fn reload(fleet: &mut Fleet, config_path: &Path) {
     let sites = Arc::new(profiles::sites(&fleet.sites, &settings));
     fleet.desk.set_sites(sites.with_ids());
     fleet.cache.set_sites(Arc::clone(&sites));
+    let library = settings.library.clone();
+    let prefetches = settings.prefetches.clone();
+    fleet
+        .library
+        .set_plan(library, prefetches, Arc::clone(&sites));
     fleet.sites = Arc::clone(&sites);
     for postbox in &fleet.postboxes {
         postbox.deliver(Mail::Reloaded(Arc::clone(&sites), limits));

@@ -3,6 +3,7 @@
 //! Overlapping globs are none of them: the first pin of a URL in the file wins. Two literal files under one URL are one,
 //! because the second could never be served.
 
+pub(super) mod library;
 pub(super) mod origins;
 pub(super) mod profiles;
 pub(super) mod rules;

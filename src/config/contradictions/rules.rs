@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use super::{add, origins};
 use crate::config::draft::ReadSite;
+use crate::config::keys::RULE;
 use crate::config::read::{Places, Report};
 use crate::config::rule_contradiction::RuleContradiction;
-use crate::policy::settings::{CacheRule, Tier};
+use crate::policy::settings::{CacheRule, Overrides, Tier};
 use crate::store::tiers::MemorySettings;
 
 /// Keys that mean something although nothing is stored.
@@ -46,8 +47,8 @@ pub(in crate::config) fn site(report: &mut Report<'_>, site: &ReadSite, room: Ro
         }
         if rule.cache {
             tiers(report, rule, places, room);
-            lifetimes(report, rule, places);
-            queries(report, rule, places);
+            lifetimes(report, RULE.name, &rule.overrides, places);
+            queries(report, RULE.name, &rule.overrides, places);
         } else if !places.is_wrong("cache") {
             nothing_stored(report, places);
         }
@@ -97,15 +98,19 @@ fn tiers(report: &mut Report<'_>, rule: &CacheRule, places: &Places, room: Room)
 }
 
 /// The bounds of lifetimes do not cross, the default lies within them, and what needs it has it.
-fn lifetimes(report: &mut Report<'_>, rule: &CacheRule, places: &Places) {
-    let overrides = &rule.overrides;
+pub(in crate::config) fn lifetimes(
+    report: &mut Report<'_>,
+    table: &str,
+    overrides: &Overrides,
+    places: &Places,
+) {
     let is_longer = |time: Duration| overrides.max_ttl.is_some_and(|max| time > max);
     let is_shorter = |time: Duration| overrides.min_ttl.is_some_and(|min| time < min);
     if let (Some(place), Some(min)) = (places.of("min_ttl"), overrides.min_ttl)
         && is_longer(min)
     {
         let crossed = RuleContradiction::LongerThanMax;
-        add(report, &place, "site.rule.min_ttl", crossed);
+        add(report, &place, &format!("{table}.min_ttl"), crossed);
         return; // no other lifetime can be right now
     }
     if let (Some(place), Some(time)) = (places.of("default_ttl"), overrides.default_ttl) {
@@ -115,7 +120,7 @@ fn lifetimes(report: &mut Report<'_>, rule: &CacheRule, places: &Places) {
             _ => None,
         };
         if let Some(found) = found {
-            add(report, &place, "site.rule.default_ttl", found);
+            add(report, &place, &format!("{table}.default_ttl"), found);
         }
     }
     let mut errors = overrides.negative_ttl.iter();
@@ -131,7 +136,7 @@ fn lifetimes(report: &mut Report<'_>, rule: &CacheRule, places: &Places) {
                 "min_ttl"
             },
         };
-        add(report, &place, "site.rule.negative_ttl", outside);
+        add(report, &place, &format!("{table}.negative_ttl"), outside);
     }
     if overrides.ignore_no_last_modified
         && overrides.default_ttl.is_none()
@@ -139,17 +144,27 @@ fn lifetimes(report: &mut Report<'_>, rule: &CacheRule, places: &Places) {
         && let Some(place) = places.of("ignore_no_last_modified")
     {
         let needs = RuleContradiction::NeedsDefaultTtl;
-        add(report, &place, "site.rule.ignore_no_last_modified", needs);
+        add(
+            report,
+            &place,
+            &format!("{table}.ignore_no_last_modified"),
+            needs,
+        );
     }
 }
 
 /// Either the whole query makes no difference, or parts of it.
-fn queries(report: &mut Report<'_>, rule: &CacheRule, places: &Places) {
-    if rule.overrides.ignore_query
-        && !rule.overrides.strip_query.is_empty()
+pub(in crate::config) fn queries(
+    report: &mut Report<'_>,
+    table: &str,
+    overrides: &Overrides,
+    places: &Places,
+) {
+    if overrides.ignore_query
+        && !overrides.strip_query.is_empty()
         && let Some(place) = places.of("strip_query")
     {
         let whole = RuleContradiction::WholeQueryIgnored;
-        add(report, &place, "site.rule.strip_query", whole);
+        add(report, &place, &format!("{table}.strip_query"), whole);
     }
 }

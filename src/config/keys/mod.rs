@@ -1,8 +1,10 @@
 //! The table of keys: every table and key of the config with its default, its range and its help.
 
 mod fill;
+mod library;
 mod limits;
 mod pin;
+mod prefetch;
 mod profile;
 mod rule;
 mod server;
@@ -15,8 +17,10 @@ use std::time::Duration;
 use super::shape::{Key, Shape};
 
 pub(super) use fill::FILL;
+pub(super) use library::LIBRARY;
 pub(super) use limits::LIMITS;
 pub(super) use pin::PIN;
+pub(super) use prefetch::PREFETCH;
 pub(super) use profile::PROFILE;
 pub(super) use rule::RULE;
 pub(super) use server::SERVER;
@@ -33,6 +37,9 @@ const _: () = assert!(SITES_MAX <= u16::MAX as usize);
 /// Most `[[profile]]` tables.
 pub(super) const PROFILES_MAX: usize = 256;
 
+/// Most `[[prefetch]]` tables.
+pub(super) const PREFETCHES_MAX: usize = 256;
+
 /// Most `[[site.rule]]` tables of one site.
 pub(super) const RULES_MAX: usize = 256;
 
@@ -45,16 +52,18 @@ const HOST_FORM: &str = "a host name or an IP literal without port, such as \"me
 const FIELD_FORM: &str = "a field value, such as \"public, max-age=3600\", or \"\" to send none";
 
 /// The names of all tables that are in no other.
-pub(super) fn tables() -> [&'static str; 9] {
+pub(super) fn tables() -> [&'static str; 11] {
     [
         SERVER.name,
         LIMITS.name,
         MEMORY.name,
         DISK.name,
         FILL.name,
+        LIBRARY.name,
         PIN.name,
         SITE.name,
         PROFILE.name,
+        PREFETCH.name,
         UPLOAD.name,
     ]
 }
@@ -69,10 +78,12 @@ pub(super) fn table_of(key: &str, from: &str) -> Option<&'static str> {
         (MEMORY.name, MEMORY.written_if_has(key)),
         (DISK.name, DISK.written_if_has(key)),
         (FILL.name, FILL.written_if_has(key)),
+        (LIBRARY.name, LIBRARY.written_if_has(key)),
         (PIN.name, PIN.written_if_has(key)),
         (SITE.name, SITE.written_if_has(key)),
         (RULE.name, RULE.written_if_has(key)),
         (PROFILE.name, PROFILE.written_if_has(key)),
+        (PREFETCH.name, PREFETCH.written_if_has(key)),
         (UPLOAD.name, UPLOAD.written_if_has(key)),
     ];
     let near = all

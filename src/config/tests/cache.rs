@@ -95,6 +95,7 @@ ca_file = "ca.pem"
         ca_file: Some(folder.path().join("ca.pem")),
         verify_peer: true,
         profile: String::new(),
+        public_only: false,
     };
     assert_eq!(origin, expected);
     assert_eq!(settings.sites[0].root, None);

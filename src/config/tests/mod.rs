@@ -2,6 +2,7 @@
 
 mod broken;
 mod cache;
+mod library;
 mod profiles;
 mod sample;
 mod single;
@@ -49,6 +50,8 @@ fn empty_text_is_the_defaults() {
     assert_eq!(settings, Ok(Settings::default()));
 }
 
+const ALLOWING: &str = "[disk]\npath = 'store'\n[library]\nhosts = ['a']\n";
+
 #[test]
 fn default_of_each_key_is_what_the_table_says() {
     for row in reference::reference() {
@@ -60,6 +63,7 @@ fn default_of_each_key_is_what_the_table_says() {
             ("site", _) => ("", "origin = 'http://a'\n"),
             ("profile", "name" | "kind") => continue,
             ("profile", _) => ("", "name = 'a'\nkind = 's3'\n"),
+            ("prefetch", _) => (ALLOWING, "urls = ['http://a/']\n"),
             ("site.rule", _) => ("[[site]]\norigin = 'http://a'\n", "path = '/'\n"),
             _ => ("", ""),
         };

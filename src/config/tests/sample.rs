@@ -86,6 +86,8 @@ fn sample_without_its_comments_is_right_and_says_the_same() {
         ..ProfileRule::default()
     };
     assert_eq!(profile, by_default);
+    let prefetch = all.prefetches.pop().unwrap();
+    assert_eq!(prefetch.urls, ["http://media.example.com/welcome.wav"]);
     assert_eq!(all, shown);
     let origin = example.origin.unwrap();
     assert_eq!(origin.urls[0].to_string(), "http://127.0.0.1:8000");

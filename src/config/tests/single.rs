@@ -66,7 +66,7 @@ const UNKNOWN_KEYS: &[(&str, usize, &str, &str)] = &[
     ("[servr]\n", 1, "servr", "did you mean \"server\"?"),
     ("[[pins]]\n", 1, "pins", "did you mean \"pin\"?"),
     ("[memory]\nquota = '1B'", 2, "memory.quota", "valid here: size, max_object"),
-    ("[zzzzzzzz]\n", 1, "zzzzzzzz", "valid here: server, limits, memory, disk, fill, pin, site"),
+    ("[zzzzzzzz]\n", 1, "zzzzzzzz", "valid here: server, limits, memory, disk, fill, library, pin, site, profile, prefetch"),
 ];
 
 #[test]

@@ -18,9 +18,9 @@ mod residents;
 
 use std::cmp::Reverse;
 use std::os::fd::AsFd as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ use tokio::sync::Semaphore;
 
 pub use self::counts::{TIER_FAMILIES, TierCount, TierCounts};
 use self::queue::{JOBS_MAX, Job, Porter};
+pub use self::residents::Gone;
 use self::residents::InMemory;
 use crate::http::fields::{FieldLines, Fields};
 use crate::http::mime;
@@ -56,7 +57,6 @@ const WAITS_FOR_ROOM: Duration = Duration::from_millis(100);
 const LOADS_MAX: usize = 16;
 
 /// The tier; shared by the keeper, the porter and the operator.
-#[derive(Debug)]
 pub struct DiskTier {
     disk: Arc<Disk>,
     jobs: SyncSender<Job>,
@@ -66,6 +66,7 @@ pub struct DiskTier {
     memory_max: u64,
     counts: Arc<TierCounts>,
     missed: Arc<AtomicBool>,
+    told_of_gone: Arc<OnceLock<Gone>>,
 }
 
 /// The thread that writes; to be stopped before the process ends, so that nothing is lost.
@@ -130,6 +131,14 @@ impl StoredBlocks {
     }
 }
 
+impl std::fmt::Debug for DiskTier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DiskTier")
+            .field("disk", &self.disk)
+            .finish_non_exhaustive()
+    }
+}
+
 impl DiskTier {
     /// Starts the tier over `disk`. Bodies of up to `memory_max` bytes are read into memory where they may be there.
     ///
@@ -141,7 +150,11 @@ impl DiskTier {
         memory_max: usize,
     ) -> std::io::Result<(Arc<Self>, DiskThread)> {
         let disk = Arc::new(disk);
-        disk.set_residents(Arc::new(InMemory(Arc::clone(&responses))));
+        let told_of_gone = Arc::<OnceLock<Gone>>::default();
+        disk.set_residents(Arc::new(InMemory {
+            responses: Arc::clone(&responses),
+            told: Arc::clone(&told_of_gone),
+        }));
         let (jobs, queue) = sync_channel(JOBS_MAX);
         let counts = Arc::<TierCounts>::default();
         let missed = Arc::<AtomicBool>::default();
@@ -162,12 +175,18 @@ impl DiskTier {
             memory_max: memory_max as u64,
             counts,
             missed,
+            told_of_gone,
         });
         let stopped = DiskThread {
             tier: Arc::clone(&tier),
             thread,
         };
         Ok((tier, stopped))
+    }
+
+    /// Has `told` called with each object that is taken out of the store from now on; only the first call counts.
+    pub fn tell_of_gone(&self, told: Gone) {
+        self.told_of_gone.get_or_init(|| told);
     }
 
     /// The store.

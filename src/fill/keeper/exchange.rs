@@ -584,6 +584,9 @@ fn rule_of(fault: OriginFault) -> Rule {
     match fault.status() {
         503 => Rule::OriginBusy,
         504 => Rule::OriginTimeout,
+        _ if fault == OriginFault::Dns => Rule::OriginNameUnknown,
+        _ if fault == OriginFault::Forbidden => Rule::OriginAddressRefused,
+        _ if matches!(fault, OriginFault::Credentials(_)) => Rule::OriginCredentials,
         _ if fault.is_before_connection() => Rule::OriginUnreachable,
         _ => Rule::OriginBroken,
     }

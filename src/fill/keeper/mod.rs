@@ -210,6 +210,7 @@ impl Keeper {
             found = self.look_among(&fetch, &asked, &alone);
         }
         if !fetch.is_refresh
+            && !fetch.must_ask
             && let Some((outcome, response)) = found
         {
             lead.land(&Landing::stored(&response), clock::mono());
@@ -235,7 +236,9 @@ impl Keeper {
         let mut alone = Vec::new();
         if is_found {
             alone = self.bring_up(&fetch, origin).await;
-            if let Some((outcome, _)) = self.look_among(&fetch, &asked, &alone) {
+            if !fetch.must_ask
+                && let Some((outcome, _)) = self.look_among(&fetch, &asked, &alone)
+            {
                 return outcome;
             }
             if asked.directives.only_if_cached {

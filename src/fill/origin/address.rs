@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use super::fault::OriginFault;
 use super::settings::OriginUrl;
+use crate::policy::public_address::is_public;
 use crate::sys::clock;
 use crate::units::MonoNanos;
 
@@ -29,6 +30,8 @@ const KEEP: Duration = Duration::from_secs(5);
 pub(super) struct Addresses {
     host: String,
     port: u16,
+    /// Others are not connected to.
+    public_only: bool,
     /// The host where it is an address itself.
     literal: Option<Rc<[SocketAddr]>>,
     found: RefCell<Option<(MonoNanos, Rc<[SocketAddr]>)>>,
@@ -36,13 +39,14 @@ pub(super) struct Addresses {
 }
 
 impl Addresses {
-    pub(super) fn of(url: &OriginUrl) -> Self {
+    pub(super) fn of(url: &OriginUrl, public_only: bool) -> Self {
         let host = url.bare_host().to_owned();
         let literal = host.parse::<IpAddr>().ok();
         Self {
             literal: literal.map(|address| Rc::from([SocketAddr::new(address, url.port)])),
             host,
             port: url.port,
+            public_only,
             found: RefCell::new(None),
             turn: Arc::new(Semaphore::new(1)),
         }
@@ -52,9 +56,15 @@ impl Addresses {
     /// left, so that one that swallows packets leaves some to the next.
     ///
     /// # Errors
-    /// The last address's fault: refused, unreachable, or out of time. `Dns` where there is no address.
+    /// The last address's fault: refused, unreachable, or out of time. `Dns` where there is no address, `Forbidden` where none
+    /// may be connected to: what was looked at is the very address that would be, so that no later look-up gets around it.
     pub(super) async fn connect(&self, deadline: MonoNanos) -> Result<TcpStream, OriginFault> {
-        let addresses = self.look_up(deadline).await?;
+        let found = self.look_up(deadline).await?;
+        let may_be_asked = |address: &&SocketAddr| !self.public_only || is_public(address.ip());
+        let addresses: Vec<SocketAddr> = found.iter().filter(may_be_asked).copied().collect();
+        if addresses.is_empty() {
+            return Err(OriginFault::Forbidden);
+        }
         let mut fault = OriginFault::Dns;
         for (index, &address) in addresses.iter().enumerate() {
             let left = deadline.since(clock::mono());

@@ -13,6 +13,8 @@ pub enum OriginFault {
     Unreachable,
     /// The name has no address, or could not be looked up in time.
     Dns,
+    /// The name has only addresses that may not be asked: those of this machine and of private networks.
+    Forbidden,
     /// The TLS handshake failed, or TLS was broken off.
     Tls(TlsFault),
     /// No connection in time.
@@ -76,7 +78,7 @@ pub enum HeadFault {
 }
 
 /// How many kinds of faults there are.
-pub const FAULT_COUNT: usize = 19;
+pub const FAULT_COUNT: usize = 20;
 
 impl OriginFault {
     /// The kinds' names, by [`index`](Self::index); labels of metrics.
@@ -100,6 +102,7 @@ impl OriginFault {
         "body",
         "unsendable",
         "credentials",
+        "forbidden",
     ];
 
     /// The kind's number, 0-based, below [`FAULT_COUNT`].
@@ -125,6 +128,7 @@ impl OriginFault {
             Self::Body => 16,
             Self::Unsendable => 17,
             Self::Credentials(_) => 18,
+            Self::Forbidden => 19,
         }
     }
 
@@ -141,6 +145,7 @@ impl OriginFault {
             Self::Refused
             | Self::Unreachable
             | Self::Dns
+            | Self::Forbidden
             | Self::Tls(_)
             | Self::Reset
             | Self::Truncated
@@ -160,6 +165,7 @@ impl OriginFault {
             Self::Refused => "connection_refused",
             Self::Unreachable => "destination_ip_unroutable",
             Self::Dns => "dns_error",
+            Self::Forbidden => "destination_ip_prohibited",
             Self::Tls(TlsFault::Alert) => "tls_alert_received",
             Self::Tls(TlsFault::Protocol) => "tls_protocol_error",
             Self::Tls(_) => "tls_certificate_error",
@@ -192,7 +198,8 @@ impl OriginFault {
             | Self::Reset
             | Self::Truncated
             | Self::Busy => true,
-            Self::Tls(_)
+            Self::Forbidden
+            | Self::Tls(_)
             | Self::TotalTimeout
             | Self::OverLong
             | Self::BadHead(_)
@@ -213,6 +220,7 @@ impl OriginFault {
             Self::Refused
                 | Self::Unreachable
                 | Self::Dns
+                | Self::Forbidden
                 | Self::Tls(_)
                 | Self::ConnectTimeout
                 | Self::Busy
@@ -255,6 +263,7 @@ mod tests {
         OriginFault::Body,
         OriginFault::Unsendable,
         OriginFault::Credentials(CredentialFault::WrongKey),
+        OriginFault::Forbidden,
     ];
 
     #[test]

@@ -91,7 +91,7 @@ impl Pool {
     ) -> Rc<Self> {
         let places = settings.connections_max.clamp(1, Semaphore::MAX_PERMITS);
         Rc::new(Self {
-            addresses: Addresses::of(&url),
+            addresses: Addresses::of(&url, settings.public_only),
             url,
             settings,
             counts,

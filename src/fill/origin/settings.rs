@@ -46,6 +46,8 @@ pub struct OriginSettings {
     pub profile: Option<Arc<Profile>>,
     /// Whether the requests are those of a site's clients, so that credentials are lent for reading objects alone.
     pub is_for_clients: bool,
+    /// Whether only public addresses are connected to.
+    pub public_only: bool,
 }
 
 impl Default for OriginSettings {
@@ -69,6 +71,7 @@ impl Default for OriginSettings {
             trusts_forwarded: false,
             profile: None,
             is_for_clients: false,
+            public_only: false,
         }
     }
 }
@@ -129,6 +132,7 @@ impl From<&OriginRule> for OriginSettings {
             host: rule.host.clone(),
             trusts_forwarded: rule.trusts_forwarded,
             is_for_clients: true,
+            public_only: rule.public_only,
             ..Self::default()
         }
     }

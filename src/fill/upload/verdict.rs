@@ -89,6 +89,7 @@ fn in_words(fault: OriginFault) -> String {
     match fault {
         OriginFault::Refused => "nobody listens there".to_owned(),
         OriginFault::Unreachable => "there is no way to the origin".to_owned(),
+        OriginFault::Forbidden => "the origin's address is a private one".to_owned(),
         OriginFault::Dns => "the origin's name has no address".to_owned(),
         OriginFault::Tls(tls) => format!("TLS with the origin failed: {tls:?}"),
         OriginFault::ConnectTimeout => "the origin took no connection in time".to_owned(),

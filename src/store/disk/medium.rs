@@ -8,7 +8,9 @@
 //! objects/ab/cdef....mp3   one file for each larger body
 //! ```
 //!
-//! Everything is the owner's alone (0700, 0600). No symbolic link is followed below the folder.
+//! Everything is the owner's alone (0700, 0600), but for what the media library hands out, where that has a group: it may search the folder
+//! itself (0710), which has a folder of the library's in it, and read the data files that are linked from there (0640). No
+//! symbolic link is followed below the folder.
 
 use std::fmt::Debug;
 use std::io;
@@ -87,8 +89,8 @@ fn opened_folder(at: impl std::os::fd::AsFd, path: &Path) -> io::Result<OwnedFd>
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let folder = rustix::fs::openat(&at, path, flags, Mode::empty())?;
     let mode = Mode::from_raw_mode(rustix::fs::fstat(&folder)?.st_mode);
-    if mode.intersects(Mode::RWXG | Mode::RWXO) {
-        rustix::fs::fchmod(&folder, Mode::RWXU)?;
+    if mode.intersects(Mode::RGRP | Mode::WGRP | Mode::RWXO) {
+        rustix::fs::fchmod(&folder, Mode::RWXU | mode.intersection(Mode::XGRP))?;
     }
     Ok(folder)
 }

@@ -79,8 +79,12 @@ use medium::{Folder, Medium};
 use presence::Survey;
 use sweep::Sweep;
 
+use crate::sys::cpu;
+
 /// The smallest cap: the database alone takes a good part of it.
 const SIZE_MIN: u64 = 4 << 20;
+/// How far the committer gives way to others on its core.
+const GIVES_WAY_BY: i32 = 10;
 /// The smallest block.
 const BLOCK_MIN: u32 = 64 << 10;
 
@@ -353,6 +357,19 @@ impl Disk {
         self.working()?.materialise(id)
     }
 
+    /// The path at which the data file of a body stands, as long as its object is in the store.
+    #[must_use]
+    pub fn path_of(&self, file: &BodyFile) -> PathBuf {
+        let objects = self.settings.path.join(medium::OBJECTS);
+        objects.join(file.name().path())
+    }
+
+    /// The store's folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.settings.path
+    }
+
     /// Commits what is pending.
     ///
     /// # Errors
@@ -474,6 +491,7 @@ impl std::fmt::Debug for Disk {
 
 /// The committer.
 fn commit_as_rung(lasting: &Lasting, engine: &Latch<Option<Arc<Engine>>>) {
+    cpu::give_way(GIVES_WAY_BY);
     while lasting.bell.wait(commit::GATHER) {
         let current = engine.lock().clone();
         if let Some(current) = current {

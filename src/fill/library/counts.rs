@@ -1,0 +1,145 @@
+//! What the library has done, for other threads to read.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::failure::{Code, Party};
+use crate::stats::counters::counters;
+
+counters! {
+    /// A counter or gauge of the library; indexes [`LibraryCounts`].
+    enum LibraryCount,
+    /// The library's table, in the order in which it is shown.
+    const LIBRARY_FAMILIES;
+
+    "hotplate_library_gets" Counter in "gets",
+    "Gets of the media library, by where the bytes came from or whose fault it was that none came.", by "result" {
+        GetHit = "hit",
+        GetFetched = "fetched",
+        GetFailedCaller = "failed-caller",
+        GetFailedOrigin = "failed-origin",
+        GetFailedHotplate = "failed-hotplate",
+    }
+
+    "hotplate_library_trygets" Counter in "gets",
+    "Gets that fetch nothing, by whether there was something.", by "result" {
+        TryHit = "hit",
+        TryMiss = "miss",
+    }
+
+    "hotplate_library_gets_waiting" Gauge in "gets",
+    "Gets that wait for an origin, a body or the disk now." { Waiting }
+
+    "hotplate_library_redirects" Counter in "redirects",
+    "Redirects that were followed." { Redirects }
+
+    "hotplate_library_leases" Gauge in "files",
+    "Files that are leased now." { Leases }
+
+    "hotplate_library_leases_made" Counter in "files",
+    "Leased files that were made, by how: linked to the store's data file, or copied.", by "way" {
+        Linked = "linked",
+        Copied = "copied",
+    }
+
+    "hotplate_library_leases_extended" Counter in "leases",
+    "Gets that were given a file that was leased already." { Extended }
+
+    "hotplate_library_leases_ended" Counter in "files",
+    "Leased files that were deleted, by why.", by "why" {
+        Expired = "expired",
+        Released = "released",
+    }
+
+    "hotplate_library_held_bytes" Gauge in "bytes",
+    "Bytes of leased files that the disk store does not have, or has no more: what library.size bounds." { HeldBytes }
+
+    "hotplate_library_limits" Counter in "times",
+    "Times that a limit of the library was reached.", by "limit" {
+        LimitGets = "gets",
+        LimitLeases = "leases",
+        LimitSize = "size",
+        LimitQueue = "queue",
+    }
+
+    "hotplate_library_prefetches" Counter in "jobs",
+    "Prefetches that ended, by how.", by "end" {
+        PrefetchDone = "done",
+        PrefetchFailed = "failed",
+        PrefetchCancelled = "cancelled",
+    }
+
+    "hotplate_library_prefetches_now" Gauge in "jobs",
+    "Prefetches now, by their state.", by "state" {
+        PrefetchQueued = "queued",
+        PrefetchRunning = "running",
+    }
+
+    "hotplate_library_prefetches_merged" Counter in "jobs",
+    "Prefetches that were asked for while one of the same URL waited or ran." { PrefetchMerged }
+}
+
+/// The library's counters and gauges.
+#[derive(Debug)]
+pub struct LibraryCounts([AtomicU64; LibraryCount::COUNT]);
+
+impl Default for LibraryCounts {
+    fn default() -> Self {
+        Self([const { AtomicU64::new(0) }; LibraryCount::COUNT])
+    }
+}
+
+impl LibraryCounts {
+    /// The value now.
+    #[must_use]
+    pub fn read(&self, count: LibraryCount) -> u64 {
+        self.0
+            .get(count.index())
+            .map_or(0, |value| value.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn bump(&self, count: LibraryCount) {
+        if let Some(value) = self.0.get(count.index()) {
+            value.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Sets a gauge.
+    pub(super) fn set(&self, gauge: LibraryCount, to: u64) {
+        if let Some(value) = self.0.get(gauge.index()) {
+            value.store(to, Ordering::Relaxed);
+        }
+    }
+
+    /// Raises a gauge by one, until what is returned is dropped.
+    pub(super) fn hold(self: &Arc<Self>, gauge: LibraryCount) -> Held {
+        self.bump(gauge);
+        Held {
+            counts: Arc::clone(self),
+            gauge,
+        }
+    }
+
+    pub(super) fn failed(&self, code: Code) {
+        self.bump(match code.party() {
+            Party::Caller => LibraryCount::GetFailedCaller,
+            Party::Origin => LibraryCount::GetFailedOrigin,
+            Party::Hotplate => LibraryCount::GetFailedHotplate,
+        });
+    }
+}
+
+/// Something that a gauge counts for as long as this lives.
+#[derive(Debug)]
+pub(super) struct Held {
+    counts: Arc<LibraryCounts>,
+    gauge: LibraryCount,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(value) = self.counts.0.get(self.gauge.index()) {
+            value.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,581 @@
+//! The media library: a URL goes in, the path of a local file with its verbatim, complete content comes out.
+//!
+//! ```text
+//!   get ─▶ place: site, allowed host, or refused ─▶ look in memory ─┬─ fresh ─────────────────────┐
+//!                                                                  └─▶ mailbox ─▶ keeper ─▶ whole ┴─▶ lease ─▶ path
+//! ```
+//!
+//! What is stored is the cache's own: the library is one more client of it, beside those that come by HTTP, and goes through the same
+//! keeper. What it adds are leases: a path stays readable for a while whatever happens to what is stored meanwhile.
+//!
+//! Threads: calls come from the admin thread, answers from the fill threads; one thread of its own, "library", ends leases
+//! and works on prefetches.
+
+mod allowed;
+mod bring;
+mod counts;
+mod failure;
+mod folder;
+mod leases;
+mod mailbox;
+mod place;
+mod prefetch;
+pub mod settings;
+mod tend;
+mod trails;
+
+use std::collections::HashSet;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::Mutex;
+
+pub use self::allowed::HostPattern;
+use self::bring::{Brought, How};
+pub use self::counts::{LIBRARY_FAMILIES, LibraryCount, LibraryCounts};
+pub use self::failure::{Code, Failure, Party};
+use self::folder::{Folder, lease_name, lease_of};
+use self::leases::{Bounds, Leases, Now, Wanted, stem_of};
+pub use self::leases::{LeaseLine, Leased};
+pub use self::mailbox::{LIBRARY, Mailbox};
+use self::place::{Place, Plan};
+pub use self::prefetch::{JobLine, JobState, PrefetchOrder};
+use self::prefetch::{Prefetch, Schedule};
+pub use self::settings::{LEASE_MAX, LibrarySettings, PrefetchRule};
+pub use self::tend::LibraryThread;
+use self::trails::{Fillings, Trails};
+use super::disk::DiskTier;
+use super::profile::Profiles;
+use crate::http::fields::FieldLines as _;
+use crate::http::mime;
+use crate::index::cached::Matcher;
+use crate::index::responses::{Responses, invalidate_key};
+use crate::index::sites::SiteTable;
+use crate::store::disk::{Extension, Selection};
+use crate::sys::clock;
+use crate::units::UnixSeconds;
+
+/// Files of one body and extension are made one at a time; so many different ones side by side.
+const MAKERS: usize = 16;
+
+/// Why the library can't begin.
+#[derive(Debug)]
+pub enum LibraryError {
+    /// Its folder can't be used.
+    Folder(PathBuf, std::io::Error),
+    /// Its thread can't be made.
+    Thread(std::io::Error),
+}
+
+impl fmt::Display for LibraryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(path, error) => write!(
+                f,
+                "cannot use {} for the library's files: {error}; must this process be a member of library.group?",
+                path.display()
+            ),
+            Self::Thread(error) => write!(f, "cannot start the library's thread: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for LibraryError {}
+
+/// What the library works with.
+pub struct LibraryStart {
+    /// `[library]`.
+    pub settings: LibrarySettings,
+    /// The `[[prefetch]]` tables.
+    pub prefetches: Vec<PrefetchRule>,
+    /// The sites.
+    pub sites: Arc<SiteTable>,
+    /// What is stored in memory.
+    pub responses: Arc<Responses>,
+    /// The disk store, where there is one; without it nothing has a path.
+    pub disk: Option<Arc<DiskTier>>,
+    /// Largest body that goes to the disk store.
+    pub disk_max: u64,
+    /// The profiles in use.
+    pub profiles: Arc<ArcSwap<Profiles>>,
+    /// Where orders go and answers come.
+    pub mailbox: Arc<Mailbox>,
+}
+
+/// The library; shared by all who ask it.
+#[derive(Debug)]
+pub struct Library {
+    plan: ArcSwap<Plan>,
+    profiles: Arc<ArcSwap<Profiles>>,
+    responses: Arc<Responses>,
+    disk: Option<Shelf>,
+    disk_max: u64,
+    mailbox: Arc<Mailbox>,
+    trails: Trails,
+    fillings: Fillings,
+    prefetch: Prefetch,
+    schedule: Schedule,
+    counts: Arc<LibraryCounts>,
+}
+
+/// What paths are made with.
+#[derive(Debug)]
+struct Shelf {
+    tier: Arc<DiskTier>,
+    leases: Arc<Leases>,
+    makers: [Mutex<()>; MAKERS],
+}
+
+/// What is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GetOrder {
+    /// The URL.
+    pub url: String,
+    /// Whether the origin is asked although what is stored is fresh; what is stored stays until the answer is there.
+    pub refresh: bool,
+    /// The profile that the origin is asked with; none: the one for its host.
+    pub profile: Option<String>,
+    /// How long the path stays; none: as the config says.
+    pub lease: Option<Duration>,
+    /// The extension that the file gets; none: by URL, type and config.
+    pub extension: Option<String>,
+    /// The longest wait, at most the config's.
+    pub timeout: Option<Duration>,
+}
+
+/// What was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Got {
+    /// The URL that it came from, after redirects.
+    pub url: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its Content-Type, where it has one.
+    pub content_type: Option<String>,
+    /// Its entity-tag, where it has one.
+    pub etag: Option<String>,
+    /// Its Last-Modified.
+    pub last_modified: Option<UnixSeconds>,
+    /// For how many seconds it is still fresh; negative since it is stale.
+    pub fresh_for: i64,
+    /// The Cache-Status that a client would have got.
+    pub cache_status: String,
+    /// The file.
+    pub leased: Leased,
+    /// When the lease ends.
+    pub expires_at: UnixSeconds,
+}
+
+impl Library {
+    /// Starts the library and its thread.
+    ///
+    /// # Errors
+    /// When its folder can't be made, or its thread.
+    pub fn start(start: LibraryStart) -> Result<(Arc<Self>, LibraryThread), LibraryError> {
+        let counts = Arc::<LibraryCounts>::default();
+        let disk = match start.disk {
+            Some(tier) => {
+                let group = start.settings.group;
+                let opened = shelf(&tier, group, &counts);
+                let path = || tier.disk().folder().join("library");
+                Some(opened.map_err(|error| LibraryError::Folder(path(), error))?)
+            }
+            None => None,
+        };
+        let library = Arc::new(Self {
+            plan: ArcSwap::from_pointee(Plan::new(
+                start.settings,
+                start.sites,
+                start.profiles.load_full(),
+            )),
+            profiles: start.profiles,
+            responses: start.responses,
+            disk,
+            disk_max: start.disk_max,
+            mailbox: start.mailbox,
+            trails: Trails::default(),
+            fillings: Fillings::default(),
+            prefetch: Prefetch::new(Arc::clone(&counts)),
+            schedule: Schedule::new(start.prefetches),
+            counts,
+        });
+        let thread = LibraryThread::start(&library).map_err(LibraryError::Thread)?;
+        Ok((library, thread))
+    }
+
+    /// Goes by other settings and sites from now on. The group stays.
+    pub fn set_plan(
+        &self,
+        settings: LibrarySettings,
+        prefetches: Vec<PrefetchRule>,
+        sites: Arc<SiteTable>,
+    ) {
+        let profiles = self.profiles.load_full();
+        self.plan
+            .store(Arc::new(Plan::new(settings, sites, profiles)));
+        self.schedule.set(prefetches);
+    }
+
+    /// What it has done.
+    #[must_use]
+    pub fn counts(&self) -> &LibraryCounts {
+        &self.counts
+    }
+
+    /// The path of what a URL stands for, fetched where it is not stored or not fresh.
+    ///
+    /// # Errors
+    /// Whatever kept it from being there.
+    pub async fn get(&self, order: &GetOrder) -> Result<Got, Failure> {
+        let got = self.get_in_time(order).await;
+        match &got {
+            Ok((_, true)) => self.counts.bump(LibraryCount::GetHit),
+            Ok((_, false)) => self.counts.bump(LibraryCount::GetFetched),
+            Err(failure) => self.counts.failed(failure.code),
+        }
+        got.map(|(got, _)| got)
+    }
+
+    /// The path of what a URL stands for, where it is stored, whole and fresh: nothing is fetched. With `refresh` nothing is fresh enough,
+    /// and what is stored is marked to be validated before it is used again.
+    ///
+    /// # Errors
+    /// `Absent`, `Stale` or `BeingFilled` where it isn't there, or what kept it from having a path.
+    pub async fn tryget(&self, order: &GetOrder) -> Result<Got, Failure> {
+        let found = async {
+            let shelf = self.shelf()?;
+            if order.refresh {
+                return Err(self.mark_stale(order, shelf).await?);
+            }
+            let brought = self.find(&order.url, order.profile.as_deref()).await?;
+            self.leased(shelf, order, brought).await
+        };
+        let found = found.await;
+        self.counts.bump(match found {
+            Ok(_) => LibraryCount::TryHit,
+            Err(_) => LibraryCount::TryMiss,
+        });
+        found
+    }
+
+    /// Renews a lease.
+    ///
+    /// # Errors
+    /// `NoLease`.
+    pub fn renew(&self, id: &str, lease: Option<Duration>) -> Result<Leased, Failure> {
+        let lease = lease.unwrap_or(self.plan.load().settings.lease);
+        let renewed = lease_of(id).and_then(|id| {
+            let leases = &self.disk.as_ref()?.leases;
+            leases.renew(id, lease.min(LEASE_MAX), now())
+        });
+        renewed.ok_or_else(|| no_lease(id))
+    }
+
+    /// Gives a lease back; the file goes with the last of its holders. How many are left.
+    ///
+    /// # Errors
+    /// `NoLease`.
+    pub fn release(&self, id: &str) -> Result<u32, Failure> {
+        let left = lease_of(id).and_then(|id| self.disk.as_ref()?.leases.release(id));
+        left.ok_or_else(|| no_lease(id))
+    }
+
+    /// All leases, the one that ends first at the front.
+    #[must_use]
+    pub fn leases(&self) -> Vec<LeaseLine> {
+        let shelf = self.disk.as_ref();
+        shelf.map_or_else(Vec::new, |shelf| shelf.leases.list(now()))
+    }
+
+    /// Removes what is stored of a URL, and of those that redirects of it led to when it was last fetched; how many responses there were.
+    /// Leases stay. May block.
+    ///
+    /// # Errors
+    /// `InvalidUrl`, `HostNotAllowed`, `DiskFailed`.
+    pub fn remove(&self, url: &str) -> Result<u64, Failure> {
+        let plan = self.plan();
+        let place = Place::of(url, None, &plan)?;
+        let hops = self.trails.of(&place.url);
+        let mut keys = HashSet::new();
+        for url in std::iter::once(url).chain(hops.iter().map(AsRef::as_ref)) {
+            // With whatever credentials it was fetched.
+            let named = plan.profiles.iter().map(|profile| Some(profile.name()));
+            for profile in std::iter::once(None).chain(named) {
+                // A hop that is not allowed any more can't be had either.
+                keys.extend(Place::of(url, profile, &plan).ok().map(|place| place.key));
+            }
+        }
+        keys.iter().map(|key| self.remove_key(key)).sum()
+    }
+
+    /// Whether there is a profile of this name.
+    #[must_use]
+    pub fn has_profile(&self, name: &str) -> bool {
+        self.plan.load().profiles.named(name).is_some()
+    }
+
+    /// Removes from memory, disk, and memory again, as a purge does; what is in both counts once.
+    fn remove_key(&self, key: &[u8]) -> Result<u64, Failure> {
+        let mut in_memory = 0;
+        let matcher = Matcher::Key(key);
+        let purged = self.responses.purge(&matcher, |response| {
+            in_memory += u64::from(response.object.on_disk().is_none());
+            None
+        });
+        debug_assert!(purged.count >= in_memory);
+        let Some(shelf) = &self.disk else {
+            return Ok(in_memory);
+        };
+        let removed = shelf.tier.remove(&Selection::Key(key), |_| {});
+        // What was brought up meanwhile.
+        self.responses.remove_key(key);
+        let on_disk = removed.map_err(|error| Failure::new(Code::DiskFailed, error.to_string()))?;
+        Ok(in_memory + on_disk)
+    }
+
+    /// Whether the library fetches a URL now.
+    #[must_use]
+    pub fn is_being_fetched(&self, order: &GetOrder) -> bool {
+        let place = Place::of(&order.url, order.profile.as_deref(), &self.plan());
+        place.is_ok_and(|place| self.fillings.has(&place.key))
+    }
+
+    async fn get_in_time(&self, order: &GetOrder) -> Result<(Got, bool), Failure> {
+        let plan = self.plan();
+        let settings = &plan.settings;
+        if self.counts.read(LibraryCount::Waiting) >= settings.gets as u64 {
+            self.counts.bump(LibraryCount::LimitGets);
+            return Err(Failure::new(
+                Code::Busy,
+                format!(
+                    "{} gets wait, as many as library.gets allows",
+                    settings.gets
+                ),
+            ));
+        }
+        let _waiting = self.counts.hold(LibraryCount::Waiting);
+        let longest = settings.get_timeout;
+        let longest = order
+            .timeout
+            .map_or(longest, |timeout| timeout.min(longest));
+        let how = if order.refresh { How::Anew } else { How::Any };
+        let got = async {
+            let shelf = self.shelf()?;
+            let asked = (order.url.as_str(), order.profile.as_deref());
+            let brought = self.bring(asked, how, |_| {}).await?;
+            let is_hit = brought.is_hit;
+            self.leased(shelf, order, brought)
+                .await
+                .map(|got| (got, is_hit))
+        };
+        let got = tokio::time::timeout(longest, got).await;
+        got.unwrap_or_else(|_| Err(timed_out(&order.url, longest)))
+    }
+
+    /// Leases a file with what was brought.
+    async fn leased(
+        &self,
+        shelf: &Shelf,
+        order: &GetOrder,
+        brought: Brought,
+    ) -> Result<Got, Failure> {
+        let plan = self.plan();
+        let extension = extension(order, &brought, &plan.settings)?;
+        let lease = order.lease.unwrap_or(plan.settings.lease).min(LEASE_MAX);
+        let response = Arc::clone(&brought.response);
+        let stem = stem_of(brought.place.path());
+        let url = brought.place.url.as_str();
+        let wanted = Wanted {
+            object: &response.object,
+            stem: &stem,
+            extension: &extension,
+            url,
+            lease,
+        };
+        let leased = match shelf.leases.reuse(&wanted, now()) {
+            Some(leased) => leased,
+            None => {
+                let bounds = Bounds {
+                    leases: plan.settings.leases,
+                    bytes: plan.settings.size.0,
+                };
+                shelf.make(&wanted, bounds).await?
+            }
+        };
+        Ok(got(brought, leased))
+    }
+
+    /// Has what is stored of a URL validated before it is used again. Why there is nothing fresh, then.
+    async fn mark_stale(&self, order: &GetOrder, shelf: &Shelf) -> Result<Failure, Failure> {
+        let place = Place::of(&order.url, order.profile.as_deref(), &self.plan())?;
+        let key = place.key.to_vec();
+        invalidate_key(&self.responses, &key);
+        shelf.tier.invalidate(vec![key.clone()], Vec::new()).await;
+        // What was brought up meanwhile.
+        invalidate_key(&self.responses, &key);
+        let why = "is marked stale, as it was to be refreshed and nothing was to be fetched";
+        Ok(Failure::new(Code::Stale, format!("{} {why}", place.url)))
+    }
+
+    fn plan(&self) -> Arc<Plan> {
+        self.plan.load_full()
+    }
+
+    fn shelf(&self) -> Result<&Shelf, Failure> {
+        self.disk.as_ref().ok_or_else(|| {
+            Failure::new(
+                Code::NoDisk,
+                "there is no disk store, so that nothing has a path: set disk.path",
+            )
+        })
+    }
+
+    /// The largest body that can be stored on disk.
+    fn size_max(&self) -> u64 {
+        self.disk_max
+    }
+}
+
+impl Shelf {
+    /// Makes a file, unless somebody has just made the same.
+    async fn make(&self, wanted: &Wanted<'_>, bounds: Bounds) -> Result<Leased, Failure> {
+        let address = Arc::as_ptr(wanted.object) as usize / 64;
+        let Some(maker) = self.makers.get(address % MAKERS) else {
+            return Err(Failure::new(Code::Busy, "nobody makes files"));
+        };
+        let _turn = maker.lock().await;
+        if let Some(leased) = self.leases.reuse(wanted, now()) {
+            return Ok(leased);
+        }
+        let (leases, tier) = (Arc::clone(&self.leases), Arc::clone(&self.tier));
+        let object = Arc::clone(wanted.object);
+        let (stem, extension) = (wanted.stem.to_owned(), wanted.extension.to_owned());
+        let (url, lease) = (wanted.url.to_owned(), wanted.lease);
+        let made = tokio::task::spawn_blocking(move || {
+            let wanted = Wanted {
+                object: &object,
+                stem: &stem,
+                extension: &extension,
+                url: &url,
+                lease,
+            };
+            leases.make(&wanted, &tier, bounds, now())
+        });
+        made.await
+            .unwrap_or_else(|_| Err(Failure::new(Code::DiskFailed, "making the file broke off")))
+    }
+}
+
+fn shelf(
+    tier: &Arc<DiskTier>,
+    group: Option<u32>,
+    counts: &Arc<LibraryCounts>,
+) -> std::io::Result<Shelf> {
+    let folder = Folder::open(tier.disk().folder(), group)?;
+    let leases = Arc::new(Leases::open(folder, now(), Arc::clone(counts))?);
+    let told = Arc::downgrade(&leases);
+    tier.tell_of_gone(Arc::new(move |id| {
+        if let Some(leases) = told.upgrade() {
+            leases.gone(id);
+        }
+    }));
+    Ok(Shelf {
+        tier: Arc::clone(tier),
+        leases,
+        makers: std::array::from_fn(|_| Mutex::new(())),
+    })
+}
+
+/// Whether the library may fetch `url` by these settings, beside these sites.
+///
+/// # Errors
+/// `InvalidUrl`, `HostNotAllowed`.
+pub fn check_url(
+    url: &str,
+    settings: &LibrarySettings,
+    sites: &Arc<SiteTable>,
+) -> Result<(), Failure> {
+    let plan = Plan::new(settings.clone(), Arc::clone(sites), Arc::default());
+    Place::of(url, None, &plan).map(drop)
+}
+
+/// The name of a lease, as it is shown.
+#[must_use]
+pub fn lease_id(id: u64) -> String {
+    lease_name(id)
+}
+
+/// The extension of a file: what the caller wants; else that of the URL, as it was redirected to or as it was asked, where that is one of
+/// a known format; else that of its Content-Type; else the config's.
+fn extension(
+    order: &GetOrder,
+    brought: &Brought,
+    settings: &LibrarySettings,
+) -> Result<String, Failure> {
+    if let Some(wanted) = &order.extension {
+        let lower = wanted.trim_start_matches('.').to_ascii_lowercase();
+        let extension = Extension::new(&lower);
+        if extension.as_str().is_empty() {
+            return Err(Failure::new(
+                Code::InvalidOption,
+                format!("{wanted:?} is no extension: 1 to 8 letters and digits, such as \"wav\""),
+            ));
+        }
+        return Ok(lower);
+    }
+    let content_type = brought.response.fields.value("content-type");
+    let end = order.url.find(['?', '#']).unwrap_or(order.url.len());
+    let asked = order.url.as_bytes().get(..end).unwrap_or_default();
+    let of_urls = [brought.place.path(), asked].map(|path| mime::extension_of(path, None));
+    let of_type = mime::extension_of(b"", content_type);
+    let mut all = of_urls.into_iter().chain([of_type]);
+    let found = all.find(|extension| !extension.is_empty());
+    Ok(found.unwrap_or_else(|| settings.extension.clone()))
+}
+
+fn got(brought: Brought, leased: Leased) -> Got {
+    let response = &brought.response;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let now = now();
+    let mut cache_status = Vec::new();
+    brought.status.append_value(&mut cache_status);
+    let etag = Some(response.etag()).filter(|etag| !etag.is_empty());
+    Got {
+        size: response.object.size(),
+        content_type: response.fields.value("content-type").map(text),
+        etag: etag.map(text),
+        last_modified: response.last_modified(),
+        fresh_for: response.stored.ttl(now.wall),
+        cache_status: text(&cache_status),
+        expires_at: UnixSeconds(now.wall.0.saturating_add(leased.left.as_secs())),
+        leased,
+        url: brought.place.url,
+    }
+}
+
+fn timed_out(url: &str, longest: Duration) -> Failure {
+    let seconds = longest.as_secs_f32();
+    Failure::new(
+        Code::OriginTimeout,
+        format!(
+            "{url} was not there, whole, within {seconds} s (library.get_timeout, or the timeout of the request)"
+        ),
+    )
+}
+
+fn no_lease(id: &str) -> Failure {
+    Failure::new(
+        Code::NoLease,
+        format!("there is no lease {id:?}, or it is over; get the URL again"),
+    )
+}
+
+fn now() -> Now {
+    Now {
+        mono: clock::mono(),
+        wall: clock::wall().0,
+    }
+}

@@ -1,0 +1,244 @@
+//! Fetches ahead: a queue of URLs that are brought, so that who asks for them later does not wait.
+//!
+//! Jobs are worked on by tasks on the library's thread, so many at a time; whoever asks is told their numbers, and may look at them, wait for
+//! their end, and cancel them. A job makes no lease: what it brings is stored like anything else.
+
+#![expect(
+    clippy::disallowed_types,
+    reason = "a lock for the time of a look-up, on threads that serve no hit"
+)]
+
+mod jobs;
+mod schedule;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+
+pub use self::jobs::{JobLine, JobState, PrefetchOrder};
+use self::jobs::{Jobs, Start, queue_full};
+pub(super) use self::schedule::Schedule;
+use super::bring::How;
+use super::counts::{LibraryCount, LibraryCounts};
+use super::failure::{Code, Failure};
+use super::place::Place;
+use super::{Library, timed_out};
+use crate::store::Object;
+
+/// The queue, shared by those who order and those who work.
+#[derive(Debug)]
+pub(super) struct Prefetch {
+    jobs: Mutex<Jobs>,
+    /// There may be something to do.
+    wanted: Notify,
+    /// Changes with each job that ends.
+    ended: watch::Sender<u64>,
+    counts: Arc<LibraryCounts>,
+}
+
+impl Prefetch {
+    pub(super) fn new(counts: Arc<LibraryCounts>) -> Self {
+        Self {
+            jobs: Mutex::default(),
+            wanted: Notify::new(),
+            ended: watch::Sender::new(0),
+            counts,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Jobs> {
+        // Nothing that holds the lock can panic half-way.
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Shows how many there are.
+    fn tell(&self, jobs: &Jobs) {
+        let tally = jobs.tally();
+        self.counts
+            .set(LibraryCount::PrefetchQueued, tally.queued as u64);
+        self.counts
+            .set(LibraryCount::PrefetchRunning, tally.running as u64);
+    }
+
+    fn end(&self, id: u64, state: JobState) {
+        self.counts.bump(match state {
+            JobState::Done { .. } => LibraryCount::PrefetchDone,
+            JobState::Failed(_) => LibraryCount::PrefetchFailed,
+            _ => LibraryCount::PrefetchCancelled,
+        });
+        let mut jobs = self.lock();
+        jobs.end(id, state);
+        self.tell(&jobs);
+        drop(jobs);
+        self.stir();
+    }
+
+    /// Wakes who waits for an end, or for room.
+    fn stir(&self) {
+        self.ended
+            .send_modify(|count| *count = count.wrapping_add(1));
+        self.wanted.notify_one();
+    }
+}
+
+impl Library {
+    /// Has a URL fetched ahead; its job.
+    ///
+    /// # Errors
+    /// `InvalidUrl`, `HostNotAllowed`, `QueueFull`.
+    pub fn prefetch(&self, mut order: PrefetchOrder) -> Result<JobLine, Failure> {
+        let plan = self.plan();
+        order.url = Place::of(&order.url, order.profile.as_deref(), &plan)?.url;
+        let queue_max = plan.settings.queue;
+        let mut jobs = self.prefetch.lock();
+        let added = jobs.add(order, queue_max);
+        let line = match added {
+            Ok((id, _)) => jobs.line(id),
+            Err(_) => None,
+        };
+        self.prefetch.tell(&jobs);
+        drop(jobs);
+        match (added, line) {
+            (Ok((_, was_there)), Some(line)) => {
+                if was_there {
+                    self.counts.bump(LibraryCount::PrefetchMerged);
+                }
+                self.prefetch.wanted.notify_one();
+                Ok(line)
+            }
+            _ => {
+                self.counts.bump(LibraryCount::LimitQueue);
+                Err(queue_full(queue_max))
+            }
+        }
+    }
+
+    /// Jobs as they stand: those that run, those that wait, and the latest that ended.
+    #[must_use]
+    pub fn jobs(&self, limit: usize) -> Vec<JobLine> {
+        self.prefetch.lock().list(limit)
+    }
+
+    /// A job as it stands.
+    ///
+    /// # Errors
+    /// `NoJob`.
+    pub fn job(&self, id: u64) -> Result<JobLine, Failure> {
+        let line = self.prefetch.lock().line(id);
+        line.ok_or_else(|| {
+            Failure::new(
+                Code::NoJob,
+                format!("there is no job {id}, or it ended long ago"),
+            )
+        })
+    }
+
+    /// Waits until all of these jobs have ended, or `any` of them, but no longer than `patience`; whether they have.
+    pub async fn wait_for_jobs(&self, ids: &[u64], any: bool, patience: Duration) -> bool {
+        let mut ended = self.prefetch.ended.subscribe();
+        let all_end = async {
+            loop {
+                ended.borrow_and_update();
+                if self.are_over(ids, any) || ended.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(patience, all_end).await.is_ok()
+    }
+
+    /// Whether all of these jobs have ended, or `any` of them.
+    fn are_over(&self, ids: &[u64], any: bool) -> bool {
+        let jobs = self.prefetch.lock();
+        let is_over = |id: &u64| jobs.line(*id).is_none_or(|line| line.state.is_end());
+        match any {
+            true => ids.iter().any(is_over),
+            false => ids.iter().all(is_over),
+        }
+    }
+
+    /// Cancels jobs; how many had not ended. What is fetched for others too goes on.
+    pub fn cancel_jobs(&self, ids: &[u64]) -> usize {
+        let mut jobs = self.prefetch.lock();
+        let queued = jobs.tally().queued;
+        let count = ids.iter().filter(|id| jobs.cancel(**id)).count();
+        let never_ran = queued - jobs.tally().queued;
+        self.prefetch.tell(&jobs);
+        drop(jobs);
+        for _ in 0..never_ran {
+            self.counts.bump(LibraryCount::PrefetchCancelled);
+        }
+        self.prefetch.stir();
+        count
+    }
+
+    /// Works on the queue; ends with its task.
+    pub(super) async fn work(self: Arc<Self>) {
+        loop {
+            let concurrency = self.plan().settings.concurrency;
+            let start = {
+                let mut jobs = self.prefetch.lock();
+                let start = jobs.next(concurrency);
+                self.prefetch.tell(&jobs);
+                start
+            };
+            match start {
+                Some(start) => {
+                    // There is room in the queue.
+                    self.prefetch
+                        .ended
+                        .send_modify(|count| *count = count.wrapping_add(1));
+                    let library = Arc::clone(&self);
+                    drop(tokio::spawn(async move { library.run(start).await }));
+                }
+                None => self.prefetch.wanted.notified().await,
+            }
+        }
+    }
+
+    async fn run(&self, start: Start) {
+        let how = if start.refresh { How::Anew } else { How::Any };
+        let longest = self.plan().settings.get_timeout;
+        let brought = async {
+            let show = |body: &Arc<Object>| self.prefetch.lock().show(start.id, body);
+            let asked = (start.url.as_str(), start.profile.as_deref());
+            let bringing = self.bring(asked, how, show);
+            match tokio::time::timeout(longest, bringing).await {
+                Ok(brought) => brought.map(|brought| brought.is_hit),
+                Err(_) => Err(timed_out(&start.url, longest)),
+            }
+        };
+        let state = tokio::select! {
+            brought = brought => match brought {
+                Ok(was_there) => JobState::Done { was_there },
+                Err(failure) => {
+                    tracing::debug!("not prefetched: {failure}");
+                    JobState::Failed(failure)
+                }
+            },
+            () = start.cancelled.notified() => JobState::Cancelled,
+        };
+        self.prefetch.end(start.id, state);
+    }
+
+    /// Adds a job when there is room for it.
+    async fn prefetch_when_there_is_room(&self, order: &PrefetchOrder) {
+        let mut ended = self.prefetch.ended.subscribe();
+        loop {
+            ended.borrow_and_update();
+            match self.prefetch(order.clone()) {
+                Ok(_) => return,
+                Err(failure) if failure.code == Code::QueueFull => {
+                    if ended.changed().await.is_err() {
+                        return;
+                    }
+                }
+                Err(failure) => {
+                    tracing::warn!("not prefetched: {failure}");
+                    return;
+                }
+            }
+        }
+    }
+}

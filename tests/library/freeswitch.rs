@@ -1,0 +1,282 @@
+//! FreeSWITCH's words, answered byte for byte as its mod_http_cache does.
+
+use std::process::Command;
+
+use crate::harness::origin::{Gate, Made, Origin, content, reply};
+use crate::harness::{Answer, Request, Server, eventually};
+use crate::shelf::{SOON, Shelf, figure};
+
+#[track_caller]
+fn say(server: &Server, line: &str) -> Answer {
+    let request = Request::new("POST", "/api/fs").body(line.as_bytes());
+    let answer = server.ask_admin(&request);
+    answer.expect(200);
+    assert_eq!(answer.needs("content-type"), "text/plain; charset=utf-8");
+    answer
+}
+
+#[track_caller]
+fn said(server: &Server, line: &str) -> String {
+    String::from_utf8(say(server, line).body).expect("UTF-8")
+}
+
+#[test]
+fn get_and_tryget_answer_with_the_path_and_no_newline() {
+    let origin = Origin::start();
+    origin.serve("/a.wav", Made::new(1, 5000).max_age(600));
+    let server = Shelf::open().start();
+    let url = format!("{}/a.wav", origin.url());
+    assert_eq!(
+        said(&server, &format!("http_tryget {url}")),
+        "-ERR download\n"
+    );
+    let path = said(&server, &format!("http_get {url}"));
+    assert!(
+        path.starts_with('/') && path.ends_with("/a.wav"),
+        "{path:?}"
+    );
+    assert_eq!(std::fs::read(&path).unwrap(), content(1, 0..5000));
+    for line in [
+        "http_get",
+        "http_tryget",
+        "http_get {profile=none}",
+        "http_get {refresh=false}",
+    ] {
+        let space = if line.ends_with('}') { "" } else { " " };
+        assert_eq!(
+            said(&server, &format!("{line}{space}{url}")),
+            path,
+            "{line}"
+        );
+    }
+    assert_eq!(origin.asked().len(), 1);
+}
+
+#[test]
+fn failures_are_err_with_the_reason_beside() {
+    let origin = Origin::start();
+    let server = Shelf::open().start();
+    for (line, code, fault) in [
+        (
+            format!("http_get {}/none.wav", origin.url()),
+            "not_found",
+            "origin",
+        ),
+        (
+            "http_get http://other.test/a.wav".to_owned(),
+            "host_not_allowed",
+            "caller",
+        ),
+        (
+            "http_tryget http://other.test/a.wav".to_owned(),
+            "host_not_allowed",
+            "caller",
+        ),
+        (
+            "http_prefetch http://other.test/a.wav".to_owned(),
+            "host_not_allowed",
+            "caller",
+        ),
+        ("http_get nonsense".to_owned(), "invalid_url", "caller"),
+        (
+            "http_get {refresh=true".to_owned(),
+            "invalid_option",
+            "caller",
+        ),
+    ] {
+        let answer = say(&server, &line);
+        assert_eq!(answer.body, b"-ERR\n", "{line}");
+        assert_eq!(answer.needs("hotplate-code"), code, "{line}");
+        assert_eq!(answer.needs("hotplate-fault"), fault, "{line}");
+        assert!(!answer.needs("hotplate-reason").is_empty());
+    }
+}
+
+#[test]
+fn wrong_arguments_are_answered_with_the_usage() {
+    let server = Shelf::open().start();
+    for (line, usage) in [
+        ("http_get", "USAGE: {param=val}<url>\n"),
+        ("http_get  ", "USAGE: {param=val}<url>\n"),
+        ("http_tryget", "USAGE: {param=val}<url>\n"),
+        ("http_prefetch", "USAGE: {param=val}<url>\n"),
+        ("http_put", "USAGE: {param=val}<url> <file>\n"),
+        (
+            "http_put http://127.0.0.1/a",
+            "USAGE: {param=val}<url> <file>\n",
+        ),
+        (
+            "http_put http://127.0.0.1/a b c",
+            "USAGE: {param=val}<url> <file>\n",
+        ),
+        ("http_remove_cache", "USAGE: <url>\n"),
+        ("http_clear_cache now", "USAGE: \n"),
+        ("http_bake x", "-ERR http_bake Command not found!\n"),
+    ] {
+        assert_eq!(said(&server, line), usage, "{line}");
+    }
+}
+
+#[test]
+fn refresh_keeps_the_old_copy_until_the_new_one_is_there() {
+    let mut origin = Origin::start();
+    origin.serve("/a.wav", Made::new(1, 5000).max_age(600));
+    let server = Shelf::open().start();
+    let url = format!("{}/a.wav", origin.url());
+    let old = said(&server, &format!("http_get {url}"));
+    origin.serve("/a.wav", Made::new(2, 6000).max_age(600));
+    for (turn, options) in [
+        "{refresh=true}",
+        "{^^:profile=a,b:refresh=yes}",
+        "{x=y}{refresh=1}",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let new = said(&server, &format!("http_get {options}{url}"));
+        assert_eq!(
+            std::fs::read(&new).unwrap(),
+            content(2, 0..6000),
+            "{options}"
+        );
+        assert_eq!(origin.asked().len(), turn + 2);
+    }
+    assert_eq!(std::fs::read(&old).unwrap(), content(1, 0..5000));
+    origin.go_down();
+    assert_eq!(
+        said(&server, &format!("http_get {{refresh=true}}{url}")),
+        "-ERR\n"
+    );
+    let still = said(&server, &format!("http_get {url}"));
+    assert_eq!(std::fs::read(still).unwrap(), content(2, 0..6000));
+}
+
+#[test]
+fn who_prefetches_does_not_wait_for_anothers_download() {
+    let origin = Origin::start();
+    let gate = Gate::new();
+    let slow = reply(200).max_age(600).length(6).bytes("abc").wait(&gate);
+    origin.says("/a.wav", slow.bytes("def"));
+    let server = Shelf::open().start();
+    let url = format!("{}/a.wav", origin.url());
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| said(&server, &format!("http_get {url}")));
+        origin.await_asked(1);
+        assert_eq!(
+            said(&server, &format!("http_get {{prefetch=true}}{url}")),
+            "download"
+        );
+        assert_eq!(
+            said(&server, &format!("http_tryget {url}")),
+            "-ERR download\n"
+        );
+        gate.open();
+        let path = waits.join().unwrap();
+        assert_eq!(
+            said(&server, &format!("http_get {{prefetch=true}}{url}")),
+            path
+        );
+    });
+}
+
+#[test]
+fn prefetch_is_ok_when_it_is_queued_and_err_when_the_queue_is_full() {
+    let origin = Origin::start();
+    let gate = Gate::new();
+    let slow = reply(200).max_age(600).length(3).wait(&gate).bytes("abc");
+    origin.otherwise(move |_| slow.clone());
+    let server = Shelf::open()
+        .line("queue = 1")
+        .line("concurrency = 1")
+        .start();
+    let prefetch = |name: &str| said(&server, &format!("http_prefetch {}/{name}", origin.url()));
+    assert_eq!(prefetch("a.wav"), "+OK\n");
+    origin.await_asked(1);
+    assert_eq!(prefetch("b.wav"), "+OK\n");
+    assert_eq!(prefetch("c.wav"), "-ERR\n");
+    // One that waits or runs is no further one.
+    assert_eq!(prefetch("b.wav"), "+OK\n");
+    gate.open();
+    eventually(SOON, "both are there", || {
+        let there = |name: &str| {
+            let line = format!("http_tryget {}/{name}", origin.url());
+            said(&server, &line).starts_with('/')
+        };
+        there("a.wav") && there("b.wav")
+    });
+    assert_eq!(figure(&server, &["library", "limits", "queue"]), 1);
+}
+
+#[test]
+fn removing_and_clearing_are_always_ok() {
+    let origin = Origin::start();
+    origin.serve("/a.wav", Made::new(1, 5000).max_age(600));
+    let server = Shelf::open().start();
+    let url = format!("{}/a.wav", origin.url());
+    said(&server, &format!("http_get {url}"));
+    assert_eq!(said(&server, &format!("http_remove_cache {url}")), "+OK\n");
+    assert_eq!(
+        said(&server, &format!("http_tryget {url}")),
+        "-ERR download\n"
+    );
+    for line in [
+        "http_remove_cache http://nowhere.test/",
+        "http_remove_cache nonsense",
+    ] {
+        assert_eq!(said(&server, line), "+OK\n", "{line}");
+    }
+    said(&server, &format!("http_get {url}"));
+    assert_eq!(said(&server, "http_clear_cache"), "+OK\n");
+    assert_eq!(
+        said(&server, &format!("http_tryget {url}")),
+        "-ERR download\n"
+    );
+    assert_eq!(origin.asked().len(), 2);
+}
+
+#[test]
+fn command_prints_the_reply_as_it_is() {
+    let origin = Origin::start();
+    origin.serve("/a.wav", Made::new(1, 5000).max_age(600));
+    let server = Shelf::open().start();
+    let url = format!("{}/a.wav", origin.url());
+    let fs = |words: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_hotplate"))
+            .arg("fs")
+            .args([
+                "--admin",
+                &server.admin.expect("an admin address").to_string(),
+            ])
+            .args(words)
+            .output()
+            .expect("the built binary");
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
+        (
+            output.status.code(),
+            text(&output.stdout),
+            text(&output.stderr),
+        )
+    };
+    let (code, path, _) = fs(&["http_get", &format!("{{refresh=true}}{url}")]);
+    assert_eq!(code, Some(0));
+    assert_eq!(std::fs::read(path).unwrap(), content(1, 0..5000));
+    let (code, reply, why) = fs(&["http_get", "http://other.test/a"]);
+    assert_eq!((code, reply.as_str()), (Some(1), "-ERR\n"));
+    assert!(why.contains("library.hosts"), "{why}");
+    let (code, reply, _) = fs(&["http_get"]);
+    assert_eq!(
+        (code, reply.as_str()),
+        (Some(2), "USAGE: {param=val}<url>\n")
+    );
+    let (code, reply, _) = fs(&["http_clear_cache"]);
+    assert_eq!((code, reply.as_str()), (Some(0), "+OK\n"));
+}
+
+#[test]
+fn web_page_can_not_say_a_word() {
+    let server = Shelf::open().start();
+    let request = Request::new("POST", "/api/fs").with("Origin", "http://evil.example");
+    server
+        .ask_admin(&request.body(b"http_clear_cache"))
+        .expect(403);
+}

@@ -1,0 +1,38 @@
+//! The media library over its admin endpoints and commands: every scenario starts the built server before origins that say what
+//! the scenario wants, and looks at paths, bytes, leases, replies, and what the origins were asked.
+
+#[cfg(test)]
+#[macro_use]
+#[path = "../harness/mod.rs"]
+#[expect(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    reason = "shared with the other test binaries; each uses its part"
+)]
+mod harness;
+#[cfg(test)]
+mod shelf;
+
+#[cfg(test)]
+mod allowed;
+#[cfg(test)]
+mod commands;
+#[cfg(test)]
+mod extensions;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod freeswitch;
+#[cfg(test)]
+mod gets;
+#[cfg(test)]
+mod leases;
+#[cfg(test)]
+mod players;
+#[cfg(test)]
+mod prefetches;
+#[cfg(test)]
+mod profiles;
+#[cfg(test)]
+mod redirects;

@@ -1,0 +1,105 @@
+//! Credentials: shown to the hosts that they are for, or where they are named, and what they brought is nobody else's.
+
+use serde_json::json;
+
+use crate::harness::origin::{Made, Origin, reply};
+use crate::harness::{Request, Server};
+use crate::shelf::{Shelf, bytes, got, got_with, post, told, tried};
+
+const TOKEN: &str = "Bearer s3cret";
+
+/// An origin that answers with its content to those alone who show the token.
+fn private(seed: u64) -> Origin {
+    let origin = Origin::start();
+    let made = Made::new(seed, 1000).field("Cache-Control", "public, max-age=600");
+    origin.otherwise(move |asked| match asked.field("authorization") {
+        Some(TOKEN) => made.reply(asked),
+        _ => reply(401).end(),
+    });
+    origin
+}
+
+fn server(domains: &str) -> Server {
+    let mut shelf = Shelf::open();
+    let profile = format!(
+        "name = \"bucket\"\nkind = \"headers\"\ndomains = [{domains}]\nrequest_headers = [\"Authorization: {TOKEN}\"]"
+    );
+    shelf.setup.config.profiles = vec![profile];
+    shelf.start()
+}
+
+#[test]
+fn profile_of_the_host_is_used_without_being_named_and_goes_nowhere_else() {
+    let (origin, other) = (private(1), Origin::start());
+    other.serve("/b.wav", Made::new(2, 100).max_age(600));
+    origin.says(
+        "/away",
+        reply(302)
+            .field("Location", &format!("{}/b.wav", other.url()))
+            .end(),
+    );
+    let server = server(&format!("\"{}\"", origin.address()));
+    let found = got(&server, &format!("{}/a.wav", origin.url()));
+    assert_eq!(bytes(&found), Made::new(1, 1000).body());
+    got(&server, &format!("{}/away", origin.url()));
+    assert_eq!(other.asked()[0].field("authorization"), None);
+}
+
+#[test]
+fn named_profile_is_for_that_origin_alone_and_what_it_brought_for_those_who_name_it() {
+    let (origin, other) = (private(1), private(2));
+    let server = server("");
+    let url = format!("{}/a.wav", origin.url());
+    let refused = post(&server, "get", &json!({"url": url}));
+    let refused = told(refused.expect(502));
+    assert_eq!(
+        (&refused["code"], &refused["origin_status"]),
+        (&json!("origin_status"), &json!(401))
+    );
+    got_with(&server, &url, json!({"profile": "bucket"}));
+    // Nobody gets it without the name.
+    post(&server, "get", &json!({"url": url})).expect(502);
+    assert_eq!(tried(&server, &url).1["code"], "absent");
+    let named = json!({"url": url, "profile": "bucket"});
+    post(&server, "tryget", &named).expect(200);
+    // A redirect to another origin goes without.
+    origin.says(
+        "/away",
+        reply(302)
+            .field("Location", &format!("{}/b.wav", other.url()))
+            .end(),
+    );
+    origin.says("/here", reply(302).field("Location", "/a.wav").end());
+    let at = |name: &str| json!({"url": format!("{}{name}", origin.url()), "profile": "bucket"});
+    post(&server, "get", &at("/here")).expect(200);
+    post(&server, "get", &at("/away")).expect(502);
+    assert_eq!(other.asked()[0].field("authorization"), None);
+    let unknown = post(&server, "get", &json!({"url": url, "profile": "none"}));
+    assert_eq!(told(unknown.expect(400))["code"], "invalid_option");
+    let removed = post(&server, "remove", &json!({"url": url}));
+    assert_eq!(told(removed.expect(200))["removed"], 1);
+    post(&server, "tryget", &named).expect(404);
+}
+
+#[test]
+fn freeswitch_names_a_profile_in_braces() {
+    let origin = private(1);
+    let server = server("");
+    let url = format!("{}/a.wav", origin.url());
+    let said = |line: String| {
+        let request = Request::new("POST", "/api/fs").body(line.as_bytes());
+        String::from_utf8(server.ask_admin(&request).body).expect("UTF-8")
+    };
+    assert_eq!(said(format!("http_get {url}")), "-ERR\n");
+    let path = said(format!("http_get {{profile=bucket}}{url}"));
+    assert_eq!(std::fs::read(path).unwrap(), Made::new(1, 1000).body());
+    assert_eq!(said(format!("http_tryget {url}")), "-ERR download\n");
+    // One that there is none of is passed over.
+    assert_eq!(said(format!("http_get {{profile=none}}{url}")), "-ERR\n");
+    assert_eq!(
+        said(format!(
+            "http_prefetch {{profile=bucket,refresh=true}}{url}"
+        )),
+        "+OK\n"
+    );
+}
