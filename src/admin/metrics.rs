@@ -22,6 +22,7 @@ use crate::fill::disk::TIER_FAMILIES;
 use crate::fill::keeper::KEEPER_FAMILIES;
 use crate::fill::library::LIBRARY_FAMILIES;
 use crate::fill::origin::OriginFault;
+use crate::fill::upload::UPLOAD_FAMILIES;
 use crate::index::cached::IndexStats;
 use crate::stats::counters::{FAMILIES, Family, Kind};
 
@@ -239,6 +240,9 @@ impl Scrape {
         page.counted(FAMILIES, |counter| self.reading.total(counter))?;
         let fills = &self.observed.fills;
         page.counted(KEEPER_FAMILIES, |counter| fills.read(counter))?;
+        if let Some(uploads) = &self.observed.uploads {
+            page.counted(UPLOAD_FAMILIES, |counter| uploads.counts().read(counter))?;
+        }
         page.labelled(
             REFUSALS.name,
             REFUSALS.kind,

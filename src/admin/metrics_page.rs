@@ -12,6 +12,7 @@ use super::metrics::{PROCESS_FAMILIES, ProcessFamily};
 use crate::fill::disk::TIER_FAMILIES;
 use crate::fill::keeper::KEEPER_FAMILIES;
 use crate::fill::library::LIBRARY_FAMILIES;
+use crate::fill::upload::UPLOAD_FAMILIES;
 use crate::stats::counters::{FAMILIES, Family, Kind};
 
 const HEAD: &str = "\
@@ -21,7 +22,8 @@ const HEAD: &str = "\
 Prometheus text format 0.0.4 otherwise. Counters end in `_total`. `GET /api/stats` holds the same figures as JSON.
 
 This page is made from the tables in `src/stats/counters.rs`, `src/fill/keeper/counts.rs`,
-`src/fill/disk/counts.rs`, `src/fill/library/counts.rs`, `src/admin/disk_figures.rs` and `src/admin/metrics.rs`; after a change there, write it anew with
+`src/fill/disk/counts.rs`, `src/fill/library/counts.rs`, `src/fill/upload/counts.rs`, `src/admin/disk_figures.rs`
+and `src/admin/metrics.rs`; after a change there, write it anew with
 `HOTPLATE_WRITE_DOCS=1 cargo test --lib metrics_page`.
 ";
 
@@ -39,6 +41,11 @@ pub fn markdown() -> Result<String, fmt::Error> {
         TIER_FAMILIES,
     )?;
     table(&mut page, "Counted by the media library", LIBRARY_FAMILIES)?;
+    table(
+        &mut page,
+        "Of uploads, where there is a folder for them",
+        UPLOAD_FAMILIES,
+    )?;
     let own = DISK_FAMILIES.iter().map(|one| &one.family);
     let disk = std::iter::once(&DISK_WORKS).chain(own);
     process_table(&mut page, "Of the disk store, where there is one", disk)?;

@@ -24,3 +24,4 @@ pub mod report;
 pub mod route;
 pub mod settings;
 pub mod timestamp;
+mod upload;

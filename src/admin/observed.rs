@@ -12,6 +12,7 @@ use crate::fill::keeper::KeeperCounts;
 use crate::fill::library::Library;
 use crate::fill::origin::OriginCounts;
 use crate::fill::pins::PinReport;
+use crate::fill::upload::Uploads;
 use crate::stats::WorkerStats;
 use crate::units::{MonoNanos, UnixSeconds};
 
@@ -104,6 +105,8 @@ pub struct Observed {
     pub fills: Arc<KeeperCounts>,
     /// What the clients of the origins count, all together.
     pub origins: Arc<OriginCounts>,
+    /// The queue of uploads; none where there is no folder for it.
+    pub uploads: Option<Arc<Uploads>>,
     /// The driver that was chosen.
     pub driver: DriverReport,
     /// What the access log wrote and lost; none when it is off.

@@ -190,6 +190,7 @@ pub(super) mod tests {
             library: None,
             fills: Arc::default(),
             origins: Arc::default(),
+            uploads: None,
             driver: DriverReport {
                 name: "epoll".to_owned(),
                 reason: "asked for".to_owned(),

@@ -14,6 +14,7 @@ use super::reading::Reading;
 use crate::fill::keeper::KEEPER_FAMILIES;
 use crate::fill::origin::{OriginFault, OriginFigures};
 use crate::fill::pins::PinReport;
+use crate::fill::upload::UPLOAD_FAMILIES;
 use crate::index::cached::IndexStats;
 use crate::stats::Counter;
 use crate::stats::counters::{FAMILIES, Family};
@@ -41,6 +42,8 @@ pub struct StatsReport<'a> {
     /// Null where it does not run.
     library: Option<Map<String, Value>>,
     fills: Map<String, Value>,
+    /// Null without a folder for uploads.
+    uploads: Option<Map<String, Value>>,
     origins: Origins,
     access_log: Option<AccessLogReport>,
     process: Process,
@@ -165,6 +168,14 @@ impl<'a> StatsReport<'a> {
                     (name.to_owned(), family_value(family, read))
                 })
                 .collect(),
+            uploads: observed.uploads.as_ref().map(|uploads| {
+                let families = UPLOAD_FAMILIES.iter().map(|family| {
+                    let name = family.name.trim_start_matches("hotplate_");
+                    let read = |counter| uploads.counts().read(counter);
+                    (name.to_owned(), family_value(family, read))
+                });
+                families.collect()
+            }),
             origins: Origins::of(&reading.origins),
             access_log: observed.access_log.as_ref().map(|counts| AccessLogReport {
                 lines_written: counts.lines_written(),

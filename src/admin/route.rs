@@ -26,6 +26,7 @@ use super::observed::{Observed, Phase};
 use super::operator::CacheOperator;
 use super::reading::Reading;
 use super::report::StatsReport;
+use super::upload;
 
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";
 pub(super) const JSON: &str = "application/json";
@@ -57,6 +58,18 @@ pub enum Endpoint {
     Library(LibraryEndpoint),
     /// `/api/explain`: why a request is answered as it is.
     Explain,
+    /// `/api/cache/put`: a file into the queue of uploads.
+    Put,
+    /// `/api/cache/record`: a path for a program to write a recording to.
+    Record,
+    /// `/api/cache/record/close`: makes an upload of a recording.
+    CloseRecord,
+    /// `/api/cache/uploads`: what becomes of uploads.
+    Uploads,
+    /// `/api/cache/uploads/retry`: has one tried again at once.
+    RetryUpload,
+    /// `/api/cache/uploads/drop`: takes one out for good.
+    DropUpload,
 }
 
 impl Endpoint {
@@ -72,6 +85,12 @@ impl Endpoint {
             "/api/cache/ls" => Some(Self::List),
             "/api/cache/clear" => Some(Self::Clear),
             "/api/explain" => Some(Self::Explain),
+            "/api/cache/put" => Some(Self::Put),
+            "/api/cache/record" => Some(Self::Record),
+            "/api/cache/record/close" => Some(Self::CloseRecord),
+            "/api/cache/uploads" => Some(Self::Uploads),
+            "/api/cache/uploads/retry" => Some(Self::RetryUpload),
+            "/api/cache/uploads/drop" => Some(Self::DropUpload),
             _ => LibraryEndpoint::at(path).map(Self::Library),
         }
     }
@@ -79,7 +98,13 @@ impl Endpoint {
     /// Whether it changes something, and so is asked by POST.
     const fn changes(self) -> bool {
         match self {
-            Self::Purge | Self::Clear => true,
+            Self::Purge
+            | Self::Clear
+            | Self::Put
+            | Self::Record
+            | Self::CloseRecord
+            | Self::RetryUpload
+            | Self::DropUpload => true,
             Self::Library(endpoint) => endpoint.changes(),
             _ => false,
         }
@@ -101,7 +126,7 @@ impl Endpoint {
     /// Whether a request for it may have a body.
     const fn takes_body(self) -> bool {
         match self {
-            Self::Purge => true,
+            Self::Purge | Self::Put => true,
             Self::Library(endpoint) => endpoint.changes(),
             _ => false,
         }
@@ -166,13 +191,17 @@ impl AdminDesk {
             return too_large("this endpoint takes no body");
         }
         let (head, body) = request.into_parts();
+        let query = head.uri.query().unwrap_or_default().to_owned();
+        let uploads = self.observed.uploads.as_ref();
+        if endpoint == Endpoint::Put {
+            return upload::put(uploads, &query, body).await;
+        }
         let Ok(body) = Limited::new(body, endpoint.body_bytes_max())
             .collect()
             .await
         else {
             return too_large("the body is too long, or broke off");
         };
-        let query = head.uri.query().unwrap_or_default().to_owned();
         let accept = head.headers.get(ACCEPT);
         let accept = accept.and_then(|value| value.to_str().ok());
         let accept = accept.unwrap_or_default().to_owned();
@@ -198,6 +227,13 @@ impl AdminDesk {
                 self.operate(move |operator| cache_api::explain(operator, &query, &accept))
                     .await
             }
+            // Answered above, before its body is read.
+            Endpoint::Put => failure(StatusCode::NOT_FOUND, "no such endpoint"),
+            Endpoint::Record => upload::record(uploads, &query).await,
+            Endpoint::CloseRecord => upload::close(uploads, &query).await,
+            Endpoint::Uploads => upload::list(uploads, &query),
+            Endpoint::RetryUpload => upload::change(uploads, &query, false),
+            Endpoint::DropUpload => upload::change(uploads, &query, true),
         }
     }
 

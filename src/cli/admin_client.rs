@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::Bytes;
+use hyper::body::{Body, Bytes};
 use hyper::client::conn::http1;
 use hyper::{Method, Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
@@ -208,30 +208,28 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     }
 }
 
-async fn converse<S>(
+/// An answer's status, its body, and the reason that stands beside it.
+type Carried = (StatusCode, Result<Bytes, AskError>, Option<String>);
+
+/// Sends a request over a connection of its own, and reads the answer.
+async fn carry<S, B>(
     stream: S,
     host: &str,
     token: &str,
-    question: &Question<'_>,
-) -> Result<Told, AskError>
+    mut request: Request<B>,
+) -> Result<Carried, AskError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
         .await
         .map_err(AskError::Http)?;
     // What ends the connection also ends the request or the body below, and is told there.
     let connection = tokio::spawn(connection);
-    let mut request = Request::new(Full::new(question.change.clone().unwrap_or_default()));
-    if question.change.is_some() {
-        *request.method_mut() = Method::POST;
-    }
-    *request.uri_mut() = question.path.parse().unwrap_or_default();
     let fields = request.headers_mut();
-    fields.insert(
-        header::ACCEPT,
-        header::HeaderValue::from_static(question.accept),
-    );
     if let Ok(host) = host.parse() {
         fields.insert(header::HOST, host);
     }
@@ -252,6 +250,67 @@ where
     let body = collected
         .map(http_body_util::Collected::to_bytes)
         .map_err(|error| AskError::Body(error.to_string()));
+    Ok((status, body, beside))
+}
+
+/// Posts `body`, of any length, to the admin API at `address`; the answer's status and its JSON.
+pub(super) fn send<B>(
+    address: &AdminAddress,
+    token: &str,
+    path: &str,
+    body: B,
+) -> Result<(StatusCode, serde_json::Value), AskError>
+where
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(AskError::Runtime)?;
+    let mut request = Request::new(body);
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = path.parse().unwrap_or_default();
+    let (status, body, _) = runtime.block_on(async {
+        match address {
+            AdminAddress::Off => Err(AskError::Off),
+            AdminAddress::Tcp(address) => {
+                let address = reachable(*address);
+                let stream = TcpStream::connect(address)
+                    .await
+                    .map_err(AskError::Connect)?;
+                carry(stream, &address.to_string(), token, request).await
+            }
+            AdminAddress::Unix(socket) => {
+                let stream = UnixStream::connect(socket)
+                    .await
+                    .map_err(AskError::Connect)?;
+                carry(stream, "localhost", token, request).await
+            }
+        }
+    })?;
+    let told = serde_json::from_slice(&body?).map_err(AskError::NotJson)?;
+    Ok((status, told))
+}
+
+async fn converse<S>(
+    stream: S,
+    host: &str,
+    token: &str,
+    question: &Question<'_>,
+) -> Result<Told, AskError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut request = Request::new(Full::new(question.change.clone().unwrap_or_default()));
+    if question.change.is_some() {
+        *request.method_mut() = Method::POST;
+    }
+    *request.uri_mut() = question.path.parse().unwrap_or_default();
+    let accept = header::HeaderValue::from_static(question.accept);
+    request.headers_mut().insert(header::ACCEPT, accept);
+    let (status, body, beside) = carry(stream, host, token, request).await?;
     if !status.is_success()
         && let Ok(body) = &body
         && let Ok(told) = serde_json::from_slice::<serde_json::Value>(body)

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use hyper::StatusCode;
+use hyper::body::Body;
 use serde_json::Value;
 
 use super::admin_client::{self, AskError, Question};
@@ -58,6 +59,17 @@ impl AdminDoor {
     /// As [`ask`](Self::ask), for text.
     pub(super) fn ask_text(&self, question: &Question<'_>) -> Result<String, ExitCode> {
         let answer = admin_client::ask_text(&self.address, &self.token, question);
+        answer.map_err(|error| self.complain(&error))
+    }
+
+    /// Posts a body of any length; the answer's status and its JSON.
+    pub(super) fn send<B>(&self, path: &str, body: B) -> Result<(StatusCode, Value), ExitCode>
+    where
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let answer = admin_client::send(&self.address, &self.token, path, body);
         answer.map_err(|error| self.complain(&error))
     }
 

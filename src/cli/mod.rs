@@ -14,6 +14,8 @@ mod import;
 mod ls;
 mod prefetch;
 mod purge;
+mod put;
+mod record;
 mod serve;
 mod stats;
 mod stats_table;
@@ -116,6 +118,27 @@ enum Command {
         #[command(flatten)]
         server: RunningServer,
     },
+    /// Upload a file by a running server, which keeps it until it is at the origin
+    Put {
+        #[command(flatten)]
+        server: RunningServer,
+        #[command(flatten)]
+        what: put::What,
+    },
+    /// Print a path to write to; the file is uploaded when its last writer closes it
+    Record {
+        #[command(flatten)]
+        server: RunningServer,
+        #[command(flatten)]
+        what: record::What,
+    },
+    /// Tell what becomes of a running server's uploads, or change it
+    Uploads {
+        #[command(flatten)]
+        server: RunningServer,
+        #[command(flatten)]
+        which: put::Which,
+    },
     /// Tell why a running server would answer a request as it would, step by step
     Explain {
         #[command(flatten)]
@@ -193,6 +216,15 @@ fn run(line: CommandLine) -> ExitCode {
         }
         Some(Command::Remove { server, what }) => {
             with_door(server, &named, config, |door| get::remove(door, &what))
+        }
+        Some(Command::Put { server, what }) => {
+            with_door(server, &named, config, |door| put::command(door, &what))
+        }
+        Some(Command::Record { server, what }) => {
+            with_door(server, &named, config, |door| record::command(door, &what))
+        }
+        Some(Command::Uploads { server, which }) => {
+            with_door(server, &named, config, |door| put::uploads(door, &which))
         }
         Some(Command::Clear { server }) => with_door(server, &named, config, purge::clear),
         Some(Command::Explain { server, what }) => {

@@ -48,6 +48,7 @@ mod tests {
         pins.totals.pins = 3;
         let pins = Arc::new(pins);
         Observed {
+            uploads: None,
             workers: vec![stats],
             wake: Arc::new(wake),
             readiness: Arc::new(Readiness::new()),

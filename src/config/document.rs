@@ -112,6 +112,7 @@ struct Tables {
     pins: Vec<(PinRule, Places)>,
     sites: Vec<ReadSite>,
     profiles: Vec<(ProfileRule, Places)>,
+    upload: Places,
 }
 
 /// Reads every table; contradictions are only looked for in a text that could be read as a whole.
@@ -135,6 +136,9 @@ fn tables(report: &mut Report<'_>, document: &DeTable<'_>, is_whole: bool) -> Se
             }
             "pin" => tables.pins = many(report, &keys::PIN, value, keys::PINS_MAX, pin),
             "site" => tables.sites = many(report, &keys::SITE, value, keys::SITES_MAX, site),
+            "upload" => {
+                tables.upload = single(report, &keys::UPLOAD, value, &mut tables.settings.upload);
+            }
             "profile" => {
                 tables.profiles = many(report, &keys::PROFILE, value, keys::PROFILES_MAX, profile);
             }
@@ -168,7 +172,14 @@ fn contradictions(report: &mut Report<'_>, tables: &Tables) {
     contradictions::sites(report, &tables.sites);
     stores::memory(report, tables.settings.memory, &tables.memory);
     stores::disk(report, disk, places);
-    stores::disk_and_roots(report, disk, places, &tables.sites);
+    stores::outside_roots(
+        report,
+        ("disk.path", disk.path.as_path()),
+        places,
+        &tables.sites,
+    );
+    let spool = ("upload.path", tables.settings.upload.path.as_path());
+    stores::outside_roots(report, spool, &tables.upload, &tables.sites);
     profiles::profiles(report, &tables.profiles);
     profiles::of_sites(report, &tables.sites, &tables.profiles);
     let room = rules::Room {

@@ -41,6 +41,7 @@ use crate::admin::settings::{AdminAddress, AdminSettings};
 use crate::fill::library::{LibrarySettings, PrefetchRule};
 use crate::fill::profile::ProfileRule;
 use crate::fill::settings::FillSettings;
+use crate::fill::upload::UploadSettings;
 use crate::index::sites::SiteRule;
 use crate::server::settings::{DriverChoice, Limits, ServerSettings};
 use crate::store::pinned::PinRule;
@@ -81,6 +82,8 @@ pub struct Settings {
     pub sites: Vec<SiteRule>,
     /// The `[[profile]]` tables in the order of the file.
     pub profiles: Vec<ProfileRule>,
+    /// The queue of uploads.
+    pub upload: UploadSettings,
 }
 
 impl Default for Settings {
@@ -104,6 +107,7 @@ impl Default for Settings {
             pins: Vec::new(),
             sites: Vec::new(),
             profiles: Vec::new(),
+            upload: UploadSettings::default(),
         }
     }
 }

@@ -35,6 +35,7 @@ pub fn reference() -> Vec<Row> {
     append(&mut rows, &keys::RULE);
     append(&mut rows, &keys::PROFILE);
     append(&mut rows, &keys::PREFETCH);
+    append(&mut rows, &keys::UPLOAD);
     rows
 }
 

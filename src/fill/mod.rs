@@ -14,5 +14,6 @@ pub mod profile;
 pub mod settings;
 mod siblings;
 mod table;
+pub mod upload;
 pub mod warm;
 mod warm_ring;

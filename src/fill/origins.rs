@@ -126,7 +126,10 @@ fn has_profile_of(origin: &Origin, profiles: &Profiles) -> bool {
 }
 
 /// How a site's origin is asked; none where its profile is not there. What the site says of TLS goes before the profile's.
-fn settings_of(rule: &OriginRule, profiles: &Profiles) -> Option<OriginSettings> {
+pub(in crate::fill) fn settings_of(
+    rule: &OriginRule,
+    profiles: &Profiles,
+) -> Option<OriginSettings> {
     let mut settings = OriginSettings::from(rule);
     if rule.profile.is_empty() {
         return Some(settings);

@@ -14,8 +14,18 @@
 mod harness;
 
 #[cfg(test)]
+mod killed;
+#[cfg(test)]
+mod large;
+#[cfg(test)]
 mod parts;
 #[cfg(test)]
 mod profiles;
+#[cfg(test)]
+mod put;
+#[cfg(test)]
+mod queue;
+#[cfg(test)]
+mod record;
 #[cfg(test)]
 mod roles;

@@ -62,6 +62,12 @@ impl CacheOperator {
         }
     }
 
+    /// The sites, as they change.
+    #[must_use]
+    pub fn sites(&self) -> Arc<ArcSwap<SiteTable>> {
+        Arc::clone(&self.sites)
+    }
+
     /// Goes by other sites from now on.
     pub fn set_sites(&self, sites: Arc<SiteTable>) {
         self.sites.store(sites);

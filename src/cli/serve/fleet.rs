@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use arc_swap::ArcSwap;
 
 use super::profiles::{self, SharedProfiles};
+use super::uploads::RunningUploads;
 use super::{Event, LOG_PATIENCE};
 use crate::admin::access_log::{self, AccessLog};
 use crate::admin::api::{self, AdminServer};
@@ -28,6 +29,7 @@ use crate::fill::library::{LIBRARY, Library, LibraryError, LibraryStart, Library
 use crate::fill::origin::OriginCounts;
 use crate::fill::pins::{BoardSettings, PinBoard, PinReport};
 use crate::fill::profile::Profiles;
+use crate::fill::upload::SpoolError;
 use crate::http::reject::Reject;
 use crate::index::pins::PinIndex;
 use crate::index::responses::Responses;
@@ -55,6 +57,8 @@ pub(super) enum LaunchError {
     Disk(PathBuf, DiskError),
     /// The media library can't begin.
     Library(LibraryError),
+    /// The folder of uploads can't be used.
+    Uploads(SpoolError),
     /// The system refused something.
     System(&'static str, io::Error),
 }
@@ -72,6 +76,7 @@ impl fmt::Display for LaunchError {
                 )
             }
             Self::Library(error) => error.fmt(f),
+            Self::Uploads(error) => write!(f, "cannot keep uploads in {error}"),
             Self::System(what, error) => write!(f, "cannot {what}: {error}"),
         }
     }
@@ -107,6 +112,7 @@ pub(super) struct Fleet {
     pub(super) disk: Option<RunningDisk>,
     pub(super) library: Arc<Library>,
     library_thread: Option<LibraryThread>,
+    pub(super) uploads: Option<RunningUploads>,
     pub(super) access_log: Option<AccessLog>,
     pub(super) admin: Option<AdminServer>,
     workers: Vec<JoinHandle<()>>,
@@ -147,6 +153,8 @@ impl Fleet {
         let cache = CacheOperator::new(stores.clone(), Arc::clone(&sites), Arc::clone(&index));
         let known = (&sites, private.shared(), stores);
         let behind = start_backstage(&settings, known, &pins, &postboxes, shares)?;
+        let known = (&cache, &private, addresses.first());
+        let uploads = RunningUploads::start(&settings, known, &behind.origins)?;
 
         let shared = Shared {
             limits,
@@ -169,10 +177,8 @@ impl Fleet {
                 library: Some(Arc::clone(&behind.library)),
                 fills: behind.fills,
                 origins: behind.origins,
-                driver: DriverReport {
-                    name: plan.driver.to_string(),
-                    reason: plan.reason.clone(),
-                },
+                uploads: uploads.as_ref().map(RunningUploads::shared),
+                driver: driver_report(&plan),
                 access_log: access_log.as_ref().map(AccessLog::counts),
                 started,
                 started_at,
@@ -196,6 +202,7 @@ impl Fleet {
             disk,
             library: behind.library,
             library_thread: Some(behind.library_thread),
+            uploads,
             access_log,
             admin: Some(admin),
             workers,
@@ -242,6 +249,7 @@ impl Fleet {
                 self.settings.library.group != new.library.group,
                 "library.group",
             ),
+            (self.settings.upload != new.upload, "[upload]"),
         ]
         .into_iter()
         .filter_map(|(changed, what)| changed.then_some(what))
@@ -261,6 +269,7 @@ impl Fleet {
         if let Some(library) = self.library_thread.take() {
             library.stop();
         }
+        drop(self.uploads.take());
         if let Some(disk) = self.disk.take() {
             disk.thread.stop();
         }
@@ -269,6 +278,14 @@ impl Fleet {
         {
             tracing::warn!("the access log did not take its last lines in time");
         }
+    }
+}
+
+/// What moves bytes, as it is told.
+fn driver_report(plan: &Plan) -> DriverReport {
+    DriverReport {
+        name: plan.driver.to_string(),
+        reason: plan.reason.clone(),
     }
 }
 

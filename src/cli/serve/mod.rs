@@ -4,6 +4,7 @@ mod fleet;
 mod profiles;
 mod signals;
 mod status;
+mod uploads;
 
 use std::path::Path;
 use std::sync::Arc;

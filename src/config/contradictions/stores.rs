@@ -57,20 +57,20 @@ fn object(
     }
 }
 
-/// No site serves the store's files, and no store clears away what a site serves.
-pub(in crate::config) fn disk_and_roots(
+/// No site serves the files of a store or a spool, and none of those clears away what a site serves.
+pub(in crate::config) fn outside_roots(
     report: &mut Report<'_>,
-    disk: &DiskSettings,
+    (key, folder): (&str, &Path),
     places: &Places,
     sites: &[ReadSite],
 ) {
     let Some(place) = places.of("path") else {
         return;
     };
-    if disk.path.as_os_str().is_empty() {
+    if folder.as_os_str().is_empty() {
         return;
     }
-    let store = resolved(&disk.path);
+    let store = resolved(folder);
     let with_roots = sites
         .iter()
         .filter_map(|site| Some((site.draft.site.root.as_deref()?, &site.places)));
@@ -80,7 +80,7 @@ pub(in crate::config) fn disk_and_roots(
             let root_place = site_places.of("root");
             let line = report.line(root_place.as_ref().unwrap_or(&site_places.header));
             let in_root = CacheContradiction::DiskInRoot { line };
-            add(report, &place, "disk.path", in_root);
+            add(report, &place, key, in_root);
             return;
         }
     }

@@ -10,6 +10,7 @@ mod rule;
 mod server;
 mod site;
 mod stores;
+mod upload;
 
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ pub(super) use rule::RULE;
 pub(super) use server::SERVER;
 pub(super) use site::{ORIGIN_KEYS, SITE};
 pub(super) use stores::{DISK, MEMORY};
+pub(super) use upload::UPLOAD;
 
 /// Most `[[pin]]` tables.
 pub(super) const PINS_MAX: usize = 65_536;
@@ -50,7 +52,7 @@ const HOST_FORM: &str = "a host name or an IP literal without port, such as \"me
 const FIELD_FORM: &str = "a field value, such as \"public, max-age=3600\", or \"\" to send none";
 
 /// The names of all tables that are in no other.
-pub(super) fn tables() -> [&'static str; 10] {
+pub(super) fn tables() -> [&'static str; 11] {
     [
         SERVER.name,
         LIMITS.name,
@@ -62,6 +64,7 @@ pub(super) fn tables() -> [&'static str; 10] {
         SITE.name,
         PROFILE.name,
         PREFETCH.name,
+        UPLOAD.name,
     ]
 }
 
@@ -81,6 +84,7 @@ pub(super) fn table_of(key: &str, from: &str) -> Option<&'static str> {
         (RULE.name, RULE.written_if_has(key)),
         (PROFILE.name, PROFILE.written_if_has(key)),
         (PREFETCH.name, PREFETCH.written_if_has(key)),
+        (UPLOAD.name, UPLOAD.written_if_has(key)),
     ];
     let near = all
         .iter()

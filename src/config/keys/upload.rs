@@ -1,0 +1,121 @@
+//! The keys of `[upload]`.
+
+use std::time::Duration;
+
+use super::super::shape::{Shape, Table};
+use super::super::values;
+use super::key;
+use crate::fill::upload::UploadSettings;
+use crate::units::ByteSize;
+
+const RETRY_MIN: Duration = Duration::from_millis(10);
+const RETRY_MAX: Duration = Duration::from_secs(24 * 3600);
+const GIVE_UP_MIN: Duration = Duration::from_secs(1);
+const GIVE_UP_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// `[upload]`
+pub(in crate::config) static UPLOAD: Table<UploadSettings> = Table {
+    name: "upload",
+    written: "[upload]",
+    keys: &[
+        key(
+            "path",
+            r#""""#,
+            "Folder in which uploads wait; \"\": uploads in the disk store's folder, or none where there is no disk store.",
+            Shape::Text {
+                accepts: "the path of a folder that is there or can be made, or \"\"",
+                set: |upload, text, folder| {
+                    upload.path = values::store_folder(text, folder)?;
+                    Ok(())
+                },
+            },
+        ),
+        key(
+            "queue",
+            "10000",
+            "Most uploads that wait, those given up included; one more gets 429.",
+            Shape::Count {
+                min: 1,
+                max: 1_000_000,
+                slot: |upload| &mut upload.queue,
+            },
+        ),
+        key(
+            "size",
+            r#""20GiB""#,
+            "Most bytes that they take on disk; what would exceed it gets 507.",
+            Shape::Size {
+                min: ByteSize::kib(64),
+                max: ByteSize::mib(1 << 30),
+                slot: |upload| &mut upload.size,
+            },
+        ),
+        key(
+            "concurrency",
+            "4",
+            "Most uploads under way at once.",
+            Shape::Count {
+                min: 1,
+                max: 64,
+                slot: |upload| &mut upload.concurrency,
+            },
+        ),
+        key(
+            "part_size",
+            r#""16MiB""#,
+            "Larger files go to S3 and Azure in parts of this size; AWS takes parts of 5MiB and more.",
+            Shape::Size {
+                min: ByteSize::kib(64),
+                max: ByteSize::mib(4 << 10),
+                slot: |upload| &mut upload.part_size,
+            },
+        ),
+        key(
+            "retry_min",
+            r#""1s""#,
+            "The wait after an upload's first failure; it doubles with each further one.",
+            Shape::Time {
+                min: RETRY_MIN,
+                max: RETRY_MAX,
+                slot: |upload| &mut upload.retry_min,
+            },
+        ),
+        key(
+            "retry_max",
+            r#""10m""#,
+            "The longest wait between two attempts.",
+            Shape::Time {
+                min: RETRY_MIN,
+                max: RETRY_MAX,
+                slot: |upload| &mut upload.retry_max,
+            },
+        ),
+        key(
+            "give_up",
+            r#""168h""#,
+            "How long an upload is tried for; then it stays until somebody retries or drops it.",
+            Shape::Time {
+                min: GIVE_UP_MIN,
+                max: GIVE_UP_MAX,
+                slot: |upload| &mut upload.give_up,
+            },
+        ),
+        key(
+            "record_limit",
+            r#""24h""#,
+            "How long a recording is kept that nobody has written anything to.",
+            Shape::Time {
+                min: GIVE_UP_MIN,
+                max: GIVE_UP_MAX,
+                slot: |upload| &mut upload.record_limit,
+            },
+        ),
+        key(
+            "cache",
+            "false",
+            "Whether what was uploaded is fetched into the cache at once, for the first client to hit.",
+            Shape::Flag(|upload| &mut upload.cache),
+        ),
+    ],
+    inner: &[],
+};

@@ -1,0 +1,266 @@
+//! Requests of an upload: built, sent, followed where an origin moves them, and answered.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::target::{NoTarget, Routes, Target};
+use super::verdict::{Failure, is_success};
+use crate::fill::origin::{Origin, OriginCounts, OriginRequest, RequestBody, Retry};
+use crate::fill::profile::fault::code_of;
+use crate::http::date;
+use crate::http::fields::{FieldLines as _, Fields};
+use crate::policy::key::Scheme;
+use crate::sys::clock;
+
+/// Most redirects that are followed.
+const REDIRECTS_MAX: usize = 5;
+
+/// Most bytes of an answer that are read.
+const ANSWER_BYTES_MAX: usize = 64 << 10;
+
+/// Longest time that a Retry-After counts for.
+const AFTER_MAX: Duration = Duration::from_secs(3600);
+
+/// Most origins whose connections are kept.
+const ORIGINS_MAX: usize = 64;
+
+/// An origin's answer.
+#[derive(Debug)]
+pub(super) struct Answered {
+    pub(super) status: u16,
+    pub(super) fields: Fields,
+    pub(super) body: Vec<u8>,
+}
+
+impl Answered {
+    /// The failure that it is.
+    pub(super) fn failure(&self) -> Failure {
+        let code = code_of(&self.fields, &self.body);
+        Failure::of_status(self.status, code.as_deref(), self.after())
+    }
+
+    /// When the origin wants to be asked again (RFC 9110 s10.2.3).
+    fn after(&self) -> Option<Duration> {
+        let value = self.fields.value("retry-after")?.trim_ascii();
+        let number = std::str::from_utf8(value)
+            .ok()
+            .and_then(|text| text.parse().ok());
+        let wait = match number {
+            Some(seconds) => Duration::from_secs(seconds),
+            None => {
+                let (now, _) = clock::wall();
+                Duration::from_secs(date::parse(value)?.0.saturating_sub(now.0))
+            }
+        };
+        Some(wait.min(AFTER_MAX))
+    }
+}
+
+/// The origins that uploads go to.
+#[derive(Debug)]
+pub(super) struct Origins {
+    counts: Arc<OriginCounts>,
+    made: RefCell<Vec<Rc<Origin>>>,
+}
+
+impl Origins {
+    pub(super) fn new(counts: Arc<OriginCounts>) -> Self {
+        Self {
+            counts,
+            made: RefCell::default(),
+        }
+    }
+
+    /// The origin of a target; one that is as it was before keeps its connections.
+    fn of(&self, target: &Target) -> Result<Rc<Origin>, Failure> {
+        let mut made = self.made.borrow_mut();
+        if let Some(known) = made.iter().find(|one| *one.settings() == target.settings) {
+            return Ok(Rc::clone(known));
+        }
+        let origin = Origin::new(target.settings.clone(), Arc::clone(&self.counts));
+        // A file of certificates may be set right.
+        let origin = Rc::new(origin.map_err(Failure::transient)?);
+        if made.len() >= ORIGINS_MAX {
+            made.remove(0);
+        }
+        made.push(Rc::clone(&origin));
+        Ok(origin)
+    }
+}
+
+/// What one request of an upload asks.
+pub(super) struct Asking<'a> {
+    pub(super) method: &'static str,
+    /// What is added to the query.
+    pub(super) query: String,
+    pub(super) fields: &'a [(&'a str, &'a str)],
+    /// Made for each attempt anew.
+    pub(super) body: &'a dyn Fn() -> RequestBody,
+}
+
+/// The road to a target.
+pub(super) struct Road<'r> {
+    pub(super) origins: &'r Origins,
+    pub(super) routes: &'r Routes,
+    pub(super) target: Target,
+}
+
+impl Road<'_> {
+    /// Sends a request, follows 307 and 308, and reads the answer.
+    ///
+    /// # Errors
+    /// There is no answer, or it moves the upload to where none may go.
+    pub(super) async fn ask(&self, asking: &Asking<'_>) -> Result<Answered, Failure> {
+        let mut target = self.target.clone();
+        append_query(&mut target.path, &asking.query);
+        for _ in 0..=REDIRECTS_MAX {
+            let answer = self.ask_once(&target, asking).await?;
+            if !matches!(answer.status, 307 | 308) {
+                return Ok(answer);
+            }
+            target = self.moved(&target, &answer)?;
+        }
+        let reason = format!("more than {REDIRECTS_MAX} redirects: they go in circles");
+        Err(Failure::permanent(reason))
+    }
+
+    async fn ask_once(&self, target: &Target, asking: &Asking<'_>) -> Result<Answered, Failure> {
+        let origin = self.origins.of(target)?;
+        let mut fields = Fields::new();
+        fields.push(b"Host", target.host.as_bytes());
+        let agent = concat!("hotplate/", env!("CARGO_PKG_VERSION"));
+        fields.push(b"User-Agent", agent.as_bytes());
+        for (name, value) in asking.fields {
+            fields.push(name.as_bytes(), value.as_bytes());
+        }
+        let request = OriginRequest {
+            method: asking.method.as_bytes().into(),
+            target: target.path.as_bytes().into(),
+            fields,
+            body: (asking.body)(),
+            // PUT and DELETE are idempotent; a POST of ours begins or ends something.
+            retry: match asking.method {
+                "POST" => Retry::Never,
+                _ => Retry::Safe,
+            },
+            informational: None,
+        };
+        let mut response = origin.send(request).await.map_err(Failure::of_fault)?;
+        let mut body = Vec::new();
+        // A success is one whatever follows, and this body has no end but the connection's.
+        let needs_body = !(is_success(response.status) && response.body.is_close_delimited());
+        while (needs_body || asking.method == "POST") && body.len() < ANSWER_BYTES_MAX {
+            match response.body.next().await {
+                Ok(Some(bytes)) => body.extend_from_slice(&bytes),
+                Ok(None) => break,
+                // The status counts, but not where more is to be read of it.
+                Err(fault) if asking.method == "POST" => return Err(Failure::of_fault(fault)),
+                Err(_) => break,
+            }
+        }
+        body.truncate(ANSWER_BYTES_MAX);
+        Ok(Answered {
+            status: response.status,
+            fields: response.fields,
+            body,
+        })
+    }
+
+    /// Where an answer moves the upload to. On the same origin, all stays as it is; another one must be among those that uploads may
+    /// go to, and gets its own credentials or none, never those of the first.
+    fn moved(&self, from: &Target, answer: &Answered) -> Result<Target, Failure> {
+        let told = answer.fields.value("location").unwrap_or_default();
+        let told = String::from_utf8_lossy(told).into_owned();
+        let odd = || Failure::permanent(format!("a redirect with {} leads nowhere", answer.status));
+        let refuse = |error: NoTarget| {
+            Failure::permanent(format!(
+                "a redirect with {} is not followed: {error}",
+                answer.status
+            ))
+        };
+        if told.starts_with('/') && !told.starts_with("//") {
+            let mut moved = from.clone();
+            moved.path = told.split('#').next().unwrap_or_default().to_owned();
+            return Ok(moved);
+        }
+        let absolute = match told.starts_with("//") {
+            true => format!("{}:{told}", from.origin.0.name()),
+            false => told,
+        };
+        let moved = Place::of(&absolute).ok_or_else(odd)?;
+        let url = from.settings.urls.first();
+        let is_same = moved.is(from.origin.0, &from.origin.1)
+            || url.is_some_and(|url| {
+                let scheme = if url.https {
+                    Scheme::Https
+                } else {
+                    Scheme::Http
+                };
+                moved.is(scheme, &url.authority())
+            });
+        if is_same {
+            let mut same = from.clone();
+            same.path = moved.path;
+            // What the origin says is below its own root, not below the URL's base.
+            for url in &mut same.settings.urls {
+                url.base = String::new();
+            }
+            return Ok(same);
+        }
+        if from.origin.0 == Scheme::Https && moved.scheme == Scheme::Http {
+            return Err(Failure::permanent(format!(
+                "a redirect with {} from https to http is not followed",
+                answer.status
+            )));
+        }
+        self.routes.resolve(&absolute, None).map_err(refuse)
+    }
+}
+
+/// An absolute URL, taken apart for the comparison of origins.
+struct Place {
+    scheme: Scheme,
+    authority: String,
+    path: String,
+}
+
+impl Place {
+    fn of(url: &str) -> Option<Self> {
+        let (scheme, rest) = url.split_once("://")?;
+        let scheme = match scheme.to_ascii_lowercase().as_str() {
+            "http" => Scheme::Http,
+            "https" => Scheme::Https,
+            _ => return None,
+        };
+        let rest = rest.split('#').next().unwrap_or_default();
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at_checked(end)?;
+        let path = match path {
+            "" => "/".to_owned(),
+            path if path.starts_with('?') => format!("/{path}"),
+            path => path.to_owned(),
+        };
+        Some(Self {
+            scheme,
+            authority: authority.to_owned(),
+            path,
+        })
+    }
+
+    fn is(&self, scheme: Scheme, authority: &str) -> bool {
+        let own = self.authority.as_bytes();
+        self.scheme == scheme
+            && crate::policy::key::is_same_origin(scheme, own, authority.as_bytes())
+    }
+}
+
+/// Adds parameters to a target that may have a query.
+fn append_query(path: &mut String, more: &str) {
+    if more.is_empty() {
+        return;
+    }
+    path.push(if path.contains('?') { '&' } else { '?' });
+    path.push_str(more);
+}

@@ -1,0 +1,362 @@
+//! The folder in which uploads wait: for each a file with its bytes, and a record beside it.
+//!
+//! An upload is accepted when its record is in place and the folder is synced: `N.data` is written and synced first, then
+//! `N.job` is written beside its name, synced and renamed. Whatever has no record was never accepted, and is removed at start.
+//! What was uploaded loses its record first.
+//!
+//! One process has one folder: a flock(2), as with the disk store.
+
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, Mode, OFlags};
+
+use super::record::{RECORD_BYTES_MAX, Record};
+
+const LOCK: &str = "uploads.lock";
+
+/// The folder inside that other programs write recordings to.
+const RECORDINGS: &str = "recordings";
+
+/// Bytes that are copied at once.
+const COPY_BYTES: usize = 1 << 20;
+
+/// Why the spool can't be opened.
+#[derive(Debug)]
+pub enum SpoolError {
+    /// Another process has it.
+    Held(PathBuf),
+    /// The system refused.
+    Folder(PathBuf, io::Error),
+}
+
+impl std::fmt::Display for SpoolError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Held(path) => write!(
+                f,
+                "{}: another process uploads from this folder",
+                path.display()
+            ),
+            Self::Folder(path, error) => write!(f, "{}: {error}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for SpoolError {}
+
+/// The folder.
+#[derive(Debug)]
+pub(super) struct Spool {
+    folder: PathBuf,
+    directory: File,
+    _lock: File,
+}
+
+/// Bytes that are not accepted yet; removed where they never are.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) id: u64,
+    file: File,
+    path: PathBuf,
+    pub(super) size: u64,
+    pub(super) sum: u32,
+    is_kept: bool,
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if !self.is_kept && std::fs::remove_file(&self.path).is_err() {
+            tracing::debug!(path = %self.path.display(), "left for the next start to remove");
+        }
+    }
+}
+
+impl Draft {
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)?;
+        self.size += bytes.len() as u64;
+        self.sum = crc32c::crc32c_append(self.sum, bytes);
+        Ok(())
+    }
+
+    /// Takes a file's bytes: by reference where the file system shares blocks, else a copy.
+    ///
+    /// # Errors
+    /// `size_max` is exceeded (`FileTooLarge`), or the file system's.
+    pub(super) fn copy(&mut self, mut source: File, size_max: u64) -> io::Result<()> {
+        if source.metadata()?.len() > size_max {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        let is_shared = rustix::fs::ioctl_ficlone(&self.file, &source).is_ok();
+        let mut buffer = vec![0; COPY_BYTES];
+        if is_shared {
+            // What was shared can't change any more: it is read for its checksum.
+            source = File::open(&self.path)?;
+        }
+        loop {
+            let count = match source.read(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            let bytes = buffer.get(..count).unwrap_or_default();
+            if is_shared {
+                self.size += count as u64;
+                self.sum = crc32c::crc32c_append(self.sum, bytes);
+            } else {
+                self.write(bytes)?;
+            }
+            // A file that grows while it is copied.
+            if self.size > size_max {
+                return Err(io::ErrorKind::FileTooLarge.into());
+            }
+        }
+    }
+}
+
+impl Spool {
+    /// Opens the folder, making it where it is missing, and gives what waits in it. What was never accepted is removed.
+    ///
+    /// # Errors
+    /// Another process has it, or the file system refuses.
+    pub(super) fn open(folder: &Path) -> Result<(Self, Vec<Record>), SpoolError> {
+        let failed = |error| SpoolError::Folder(folder.to_owned(), error);
+        match std::fs::create_dir(folder) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(failed(error)),
+        }
+        let recordings = folder.join(RECORDINGS);
+        match std::fs::create_dir(&recordings) {
+            Ok(()) => {
+                let mode = Permissions::from_mode(0o770);
+                std::fs::set_permissions(&recordings, mode).map_err(failed)?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(failed(error)),
+        }
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let lock = rustix::fs::open(folder.join(LOCK), flags, Mode::RUSR | Mode::WUSR)
+            .map_err(|errno| failed(errno.into()))?;
+        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => return Err(SpoolError::Held(folder.to_owned())),
+            Err(errno) => return Err(failed(errno.into())),
+        }
+        let spool = Self {
+            folder: folder.to_owned(),
+            directory: File::open(folder).map_err(failed)?,
+            _lock: lock.into(),
+        };
+        let records = spool.recover().map_err(failed)?;
+        Ok((spool, records))
+    }
+
+    fn recover(&self) -> io::Result<Vec<Record>> {
+        let mut records: Vec<Record> = Vec::new();
+        let (mut data, mut recordings) = (Vec::new(), Vec::new());
+        for entry in std::fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let id = name
+                .split('.')
+                .next()
+                .and_then(|id| u64::from_str_radix(id, 16).ok());
+            match (id, name.split_once('.').map(|(_, kind)| kind)) {
+                (Some(id), Some("job")) => match self.read(&entry.path()) {
+                    Some(record) if record.id == id => records.push(record),
+                    // Kept for somebody to look at: it may have been accepted.
+                    _ => tracing::error!(
+                        path = %entry.path().display(),
+                        "the record of an upload is damaged; it is left where it is"
+                    ),
+                },
+                (Some(id), Some("rec")) => recordings.push((id, entry.path())),
+                (Some(id), Some("data")) => data.push((id, entry.path())),
+                (Some(_), Some("new")) => std::fs::remove_file(entry.path())?,
+                _ => {}
+            }
+        }
+        let has_record = |id: u64| self.path(id, "job").exists();
+        for (id, path) in data {
+            if !has_record(id) {
+                std::fs::remove_file(path)?;
+            }
+        }
+        for (id, path) in recordings {
+            let found = self.read(&path).filter(|record| record.id == id);
+            match found {
+                // It was closed, and is an upload by now.
+                Some(record) if has_record(id) => self.forget_recording(&record)?,
+                Some(record) if self.recording(&record).exists() => records.push(record),
+                _ => std::fs::remove_file(path)?,
+            }
+        }
+        records.sort_by_key(|record| record.id);
+        Ok(records)
+    }
+
+    fn read(&self, path: &Path) -> Option<Record> {
+        let mut bytes = Vec::new();
+        let file = File::open(path).ok()?;
+        file.take(RECORD_BYTES_MAX).read_to_end(&mut bytes).ok()?;
+        Record::decode(&bytes)
+    }
+
+    fn path(&self, id: u64, kind: &str) -> PathBuf {
+        self.folder.join(format!("{id:016x}.{kind}"))
+    }
+
+    /// The folder.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// A file for the bytes of an upload.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub(super) fn draft(&self, id: u64) -> io::Result<Draft> {
+        let path = self.path(id, "data");
+        Ok(Draft {
+            id,
+            file: create(&path)?,
+            path,
+            size: 0,
+            sum: 0,
+            is_kept: false,
+        })
+    }
+
+    /// Makes an upload last: from here on it survives whatever happens to the process or the machine.
+    ///
+    /// # Errors
+    /// The file system's; the upload is not accepted then.
+    pub(super) fn accept(&self, mut draft: Draft, record: &Record) -> io::Result<()> {
+        draft.file.sync_data()?;
+        if let Err(error) = self.write(record, true) {
+            // Not accepted: what may have been renamed must not come back.
+            for kind in ["new", "job"] {
+                drop(std::fs::remove_file(self.path(record.id, kind)));
+            }
+            return Err(error);
+        }
+        draft.is_kept = true;
+        Ok(())
+    }
+
+    /// Replaces an upload's record; one that `lasts` survives a power failure.
+    ///
+    /// # Errors
+    /// The file system's; the old record stays then.
+    pub(super) fn write(&self, record: &Record, lasts: bool) -> io::Result<()> {
+        let (new, path) = (self.path(record.id, "new"), self.path(record.id, "job"));
+        if new.exists() {
+            std::fs::remove_file(&new)?;
+        }
+        create(&new).and_then(|mut file| {
+            file.write_all(&record.encode())?;
+            if lasts {
+                file.sync_data()?;
+            }
+            std::fs::rename(&new, &path)?;
+            if lasts {
+                self.directory.sync_all()?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The folder that recordings are written in.
+    pub(super) fn recordings(&self) -> PathBuf {
+        self.folder.join(RECORDINGS)
+    }
+
+    /// The file that another program writes a recording to.
+    pub(super) fn recording(&self, record: &Record) -> PathBuf {
+        let extension = record.extension.as_deref().unwrap_or("bin");
+        self.recordings()
+            .join(format!("{:016x}.{extension}", record.id))
+    }
+
+    /// Makes the file of a recording, for this user and this group, and a record that lasts.
+    ///
+    /// # Errors
+    /// The file system's; nothing is left then.
+    pub(super) fn open_recording(&self, record: &Record) -> io::Result<PathBuf> {
+        let path = self.recording(record);
+        let made = create(&path).and_then(|file| {
+            // Whatever the process's mask says.
+            file.set_permissions(Permissions::from_mode(0o660))?;
+            let mut kept = create(&self.path(record.id, "rec"))?;
+            kept.write_all(&record.encode())?;
+            kept.sync_data()?;
+            self.directory.sync_all()
+        });
+        match made {
+            Ok(()) => Ok(path),
+            Err(error) => {
+                drop(self.forget_recording(record));
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes an upload of a closed recording: its bytes get a second name, which the record is then written for.
+    ///
+    /// # Errors
+    /// The file system's; it stays a recording then.
+    pub(super) fn close_recording(&self, record: &Record) -> io::Result<()> {
+        let data = self.path(record.id, "data");
+        if data.exists() {
+            std::fs::remove_file(&data)?;
+        }
+        std::fs::hard_link(self.recording(record), data)?;
+        self.write(record, true)?;
+        self.forget_recording(record)
+    }
+
+    /// Removes what makes a recording one.
+    pub(super) fn forget_recording(&self, record: &Record) -> io::Result<()> {
+        for path in [self.recording(record), self.path(record.id, "rec")] {
+            match std::fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The bytes of an upload.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub(super) fn data(&self, id: u64) -> io::Result<File> {
+        File::open(self.path(id, "data"))
+    }
+
+    /// Removes an upload: its record first.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub(super) fn remove(&self, id: u64) -> io::Result<()> {
+        std::fs::remove_file(self.path(id, "job"))?;
+        std::fs::remove_file(self.path(id, "data"))
+    }
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+}

@@ -1,0 +1,327 @@
+//! Where a URL's upload really goes: a site's origin, or a host of a profile; nowhere else.
+//!
+//! What may be uploaded to is what the config names, so that nobody can make this machine send files to others.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use crate::fill::origin::OriginSettings;
+use crate::fill::origins;
+use crate::fill::profile::{Profile, ProfileKind, Profiles};
+use crate::index::sites::SiteTable;
+use crate::policy::key::{self, Scheme};
+use crate::policy::origin_rule::OriginUrl;
+
+const HEX: &[u8; 16] = b"0123456789ABCDEF";
+
+/// Longest URL.
+const URL_BYTES_MAX: usize = 16 << 10;
+
+/// Longest time of an exchange with an origin that has no profile.
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// What the config names, as it is now.
+#[derive(Clone, Debug)]
+pub struct Routes {
+    /// The sites.
+    pub sites: Arc<ArcSwap<SiteTable>>,
+    /// The profiles.
+    pub profiles: Arc<ArcSwap<Profiles>>,
+}
+
+/// Why nothing can be uploaded to a URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoTarget {
+    /// It is no http or https URL.
+    NotAUrl,
+    /// No profile and no site with an origin is for its host.
+    HostNotAllowed(String),
+    /// There is no such profile.
+    NoProfile(String),
+    /// The profile is not for the URL's host, and shows fields that are no business of others.
+    OtherHost(String),
+}
+
+impl fmt::Display for NoTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAUrl => f.write_str("an absolute http or https URL is needed, without a user"),
+            Self::HostNotAllowed(host) => write!(
+                f,
+                "{host} is no host of a [[profile]]'s domains and of no [[site]] with an origin, so nothing is sent there"
+            ),
+            Self::NoProfile(name) => write!(f, "there is no [[profile]] with the name {name:?}"),
+            Self::OtherHost(name) => write!(
+                f,
+                "the profile {name:?} is not for this host; add the host to its domains"
+            ),
+        }
+    }
+}
+
+/// Where an upload goes.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    /// How the origin is reached; its one URL.
+    pub(super) settings: OriginSettings,
+    /// Scheme, host and port as the caller wrote them.
+    pub(super) origin: (Scheme, String),
+    /// The Host field.
+    pub(super) host: String,
+    /// Path and query in canonical form.
+    pub(super) path: String,
+    /// The kind of its profile.
+    pub(super) kind: Option<ProfileKind>,
+}
+
+impl Target {
+    /// The canonical URL.
+    pub(super) fn url(&self) -> String {
+        let (scheme, authority) = &self.origin;
+        format!("{}://{authority}{}", scheme.name(), self.path)
+    }
+}
+
+impl Routes {
+    /// Where the upload to `url` goes; with a profile, with that one's credentials.
+    pub(super) fn resolve(&self, url: &str, named: Option<&str>) -> Result<Target, NoTarget> {
+        if url.len() > URL_BYTES_MAX {
+            return Err(NoTarget::NotAUrl);
+        }
+        let url = sendable(url);
+        let mut scratch = Vec::new();
+        let parts = key::from_url(&url, &mut scratch).map_err(|_| NoTarget::NotAUrl)?;
+        let mut canonical = Vec::new();
+        key::append_origin(&mut canonical, parts.scheme, parts.authority);
+        let canonical = String::from_utf8(canonical).map_err(|_| NoTarget::NotAUrl)?;
+        let authority = canonical.split_once("://").map_or("", |(_, rest)| rest);
+        if authority.is_empty() || authority.contains('@') {
+            return Err(NoTarget::NotAUrl);
+        }
+        let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+        let mut path = text(parts.path);
+        if let Some(query) = parts.query {
+            path.push('?');
+            path.push_str(&text(query));
+        }
+        let origin = (parts.scheme, authority.to_owned());
+        let settings = self.settings(parts.scheme, authority, named)?;
+        let kind = settings.profile.as_ref().map(|profile| profile.kind());
+        let names_host = settings
+            .profile
+            .as_ref()
+            .is_some_and(|profile| profile.names_host());
+        let host = match (&settings.host, settings.urls.first()) {
+            (host, _) if !host.is_empty() => host.clone(),
+            (_, Some(url)) if names_host => url.authority(),
+            _ => authority.to_owned(),
+        };
+        Ok(Target {
+            settings,
+            origin,
+            host,
+            path,
+            kind,
+        })
+    }
+
+    fn settings(
+        &self,
+        scheme: Scheme,
+        authority: &str,
+        named: Option<&str>,
+    ) -> Result<OriginSettings, NoTarget> {
+        let profiles = self.profiles.load();
+        let own = profiles.of_host(authority);
+        let url = url_of(scheme, authority).ok_or(NoTarget::NotAUrl)?;
+        let site = self.site(&url.host, &profiles);
+        if let Some(name) = named {
+            let profile = profiles.named(name);
+            let profile = profile.ok_or_else(|| NoTarget::NoProfile(name.to_owned()))?;
+            return self.with_profile(profile, &url, own, site);
+        }
+        if let Some(settings) = site {
+            return Ok(settings);
+        }
+        let none = || NoTarget::HostNotAllowed(authority.to_owned());
+        own.map(|profile| profile.origin_settings(&url))
+            .ok_or_else(none)
+    }
+
+    /// The way with a profile that the caller names: only to hosts that the config names, and fixed fields only to the profile's own.
+    fn with_profile(
+        &self,
+        profile: &Arc<Profile>,
+        url: &OriginUrl,
+        own: Option<&Arc<Profile>>,
+        site: Option<OriginSettings>,
+    ) -> Result<OriginSettings, NoTarget> {
+        let is_own = own.is_some_and(|own| Arc::ptr_eq(own, profile));
+        let of_site = site.as_ref().and_then(|site| site.profile.as_ref());
+        let is_sites = of_site.is_some_and(|of_site| Arc::ptr_eq(of_site, profile));
+        if own.is_none() && site.is_none() {
+            return Err(NoTarget::HostNotAllowed(url.authority()));
+        }
+        if !is_own && !is_sites && profile.kind() == ProfileKind::Headers {
+            return Err(NoTarget::OtherHost(profile.name().to_owned()));
+        }
+        match site {
+            Some(site) if is_sites || !is_own => Ok(OriginSettings {
+                total_timeout: Some(profile.rule().total_timeout),
+                profile: Some(Arc::clone(profile)),
+                ..site
+            }),
+            _ => Ok(profile.origin_settings(url)),
+        }
+    }
+
+    /// The origin of the site that names this host, as this machine itself asks it.
+    fn site(&self, host: &str, profiles: &Profiles) -> Option<OriginSettings> {
+        let sites = self.sites.load();
+        let (rule, _) = sites
+            .iter()
+            .find(|(rule, _)| rule.hosts.iter().any(|own| own == host))?;
+        let mut settings = origins::settings_of(rule.origin.as_ref()?, profiles)?;
+        settings.urls.truncate(1);
+        settings.is_for_clients = false;
+        let of_profile = settings.profile.as_ref();
+        let total = of_profile.map_or(TOTAL_TIMEOUT, |profile| profile.rule().total_timeout);
+        settings.total_timeout = Some(total);
+        Some(settings)
+    }
+}
+
+fn url_of(scheme: Scheme, authority: &str) -> Option<OriginUrl> {
+    let https = scheme == Scheme::Https;
+    let (host, port) = crate::fill::profile::domain::host_and_port(authority);
+    let port = port.unwrap_or(if https { 443 } else { 80 });
+    (!host.is_empty()).then_some(OriginUrl {
+        https,
+        host,
+        port,
+        base: String::new(),
+    })
+}
+
+/// The URL with those octets encoded that a person writes and no URL has: spaces, letters beyond ASCII, a `%` of its own.
+fn sendable(url: &str) -> Vec<u8> {
+    let octets = url.as_bytes();
+    let mut text = Vec::with_capacity(octets.len() + 16);
+    for (at, &octet) in octets.iter().enumerate() {
+        let digits = octets.get(at + 1..at + 3);
+        let is_encoding = digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+        let is_odd = octet <= b' '
+            || octet >= 0x7f
+            || b"\"<>\\^`{|}".contains(&octet)
+            || octet == b'%' && !is_encoding;
+        if is_odd {
+            let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().unwrap_or_default();
+            text.extend([b'%', digit(octet >> 4), digit(octet & 15)]);
+        } else {
+            text.push(octet);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fill::profile::domain::Domain;
+    use crate::fill::profile::{Environment, ProfileRule, Secret};
+    use crate::index::sites::SiteRule;
+    use crate::policy::origin_rule::OriginRule;
+
+    fn routes() -> Routes {
+        let profile = |name: &str, kind, domain: &str| ProfileRule {
+            name: name.to_owned(),
+            kind,
+            domains: vec![Domain {
+                is_suffix: false,
+                name: domain.to_owned(),
+                port: None,
+            }],
+            request_headers: vec![("X-Key".to_owned(), Secret::new("1"))],
+            ..ProfileRule::default()
+        };
+        let rules = [
+            profile("bucket", ProfileKind::S3, "b.example"),
+            profile("token", ProfileKind::Headers, "t.example"),
+        ];
+        let profiles = Profiles::following(&Profiles::default(), &rules, &Environment::default());
+        let origin = OriginRule {
+            urls: vec![url_of(Scheme::Https, "origin.example:444").unwrap()],
+            profile: "bucket".to_owned(),
+            ..OriginRule::default()
+        };
+        let site = |hosts: &[&str], origin: &OriginRule| SiteRule {
+            hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
+            origin: Some(origin.clone()),
+            ..SiteRule::default()
+        };
+        let sites = SiteTable::new(&[site(&["s.example"], &origin), site(&[], &origin)]);
+        Routes {
+            sites: Arc::new(ArcSwap::from_pointee(sites)),
+            profiles: Arc::new(ArcSwap::from_pointee(profiles)),
+        }
+    }
+
+    #[test]
+    fn upload_goes_to_what_the_config_names_alone() {
+        let sent = |url: &str, named| {
+            let target = routes().resolve(url, named)?;
+            let profile = target
+                .settings
+                .profile
+                .as_ref()
+                .map(|one| one.name().to_owned());
+            let url = &target.settings.urls[0];
+            Ok::<_, NoTarget>((format!("{url}{}", target.path), target.host, profile))
+        };
+        let found = |url: &str, host: &str, profile: &str| {
+            Ok((url.to_owned(), host.to_owned(), Some(profile.to_owned())))
+        };
+        assert_eq!(
+            sent("http://B.example:80/a b?c=d e#f", None),
+            found("http://b.example/a%20b?c=d%20e", "b.example", "bucket")
+        );
+        assert_eq!(
+            sent("http://s.example:8080/ü/%zz", None),
+            found(
+                "https://origin.example:444/%C3%BC/%25zz",
+                "origin.example:444",
+                "bucket"
+            )
+        );
+        assert_eq!(
+            sent("http://t.example/a", None),
+            found("http://t.example/a", "t.example", "token")
+        );
+        // Another profile's signature proves nothing elsewhere; its fixed fields would be given away.
+        assert_eq!(
+            sent("http://t.example/a", Some("bucket")),
+            found("http://t.example/a", "t.example", "bucket")
+        );
+        let other = Err(NoTarget::OtherHost("token".to_owned()));
+        assert_eq!(sent("http://b.example/a", Some("token")), other);
+        for host in ["c.example", "b.example:81", "127.0.0.1", "[::1]"] {
+            let none = Err(NoTarget::HostNotAllowed(host.to_owned()));
+            assert_eq!(sent(&format!("http://{host}/a"), None), none);
+            assert_eq!(sent(&format!("http://{host}/a"), Some("bucket")), none);
+        }
+        let none = Err(NoTarget::NoProfile("x".to_owned()));
+        assert_eq!(sent("http://b.example/a", Some("x")), none);
+        for url in [
+            "",
+            "/a",
+            "ftp://b.example/a",
+            "http:///a",
+            "http://u:p@b.example/a",
+        ] {
+            assert_eq!(sent(url, None), Err(NoTarget::NotAUrl), "{url}");
+        }
+    }
+}

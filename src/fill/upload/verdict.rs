@@ -1,0 +1,150 @@
+//! What an answer to an upload, or the lack of one, means: done, to be tried again, or given up. Pure.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::fill::origin::OriginFault;
+
+/// Why an attempt failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Failure {
+    /// The reason, for people; without secrets.
+    pub(super) reason: String,
+    /// The origin's status, where it answered.
+    pub(super) status: Option<u16>,
+    /// Whether another attempt may help.
+    pub(super) is_permanent: bool,
+    /// How long the origin wants to be left alone.
+    pub(super) after: Option<Duration>,
+}
+
+impl Failure {
+    /// What another attempt will not mend.
+    pub(super) fn permanent(reason: impl fmt::Display) -> Self {
+        Self {
+            reason: reason.to_string(),
+            status: None,
+            is_permanent: true,
+            after: None,
+        }
+    }
+
+    /// What another attempt may mend.
+    pub(super) fn transient(reason: impl fmt::Display) -> Self {
+        Self {
+            is_permanent: false,
+            ..Self::permanent(reason)
+        }
+    }
+
+    /// An exchange without an answer.
+    pub(super) fn of_fault(fault: OriginFault) -> Self {
+        let is_permanent = match fault {
+            OriginFault::Credentials(credentials) => !credentials.may_pass(),
+            OriginFault::Unsendable | OriginFault::UpgradeRefused => true,
+            // The spool's file is not what it was.
+            OriginFault::Body => true,
+            // A certificate may be renewed, a name set right, a machine come back.
+            _ => false,
+        };
+        Self {
+            is_permanent,
+            ..Self::permanent(in_words(fault))
+        }
+    }
+
+    /// An answer that is no success; `code` is the origin's own word for it.
+    pub(super) fn of_status(status: u16, code: Option<&str>, after: Option<Duration>) -> Self {
+        let mut reason = match status {
+            300..=399 => {
+                format!("the origin redirects with {status}, which is not followed for uploads")
+            }
+            400..=499 => format!("the origin refuses it with {status}"),
+            _ => format!("the origin failed with {status}"),
+        };
+        if let Some(code) = code {
+            reason.push_str(&format!(" ({code})"));
+        }
+        Self {
+            reason,
+            status: Some(status),
+            is_permanent: is_permanent(status),
+            after,
+        }
+    }
+}
+
+/// Whether an answer to PUT says that the file is there.
+pub(super) const fn is_success(status: u16) -> bool {
+    matches!(status, 200 | 201 | 202 | 204)
+}
+
+/// Whether an answer will be the same next time: a client's mistake, except where it is one of time (RFC 9110 s15.5,
+/// RFC 8470, RFC 6585); an odd success; a redirect that is not followed.
+const fn is_permanent(status: u16) -> bool {
+    !(status >= 500 || matches!(status, 408 | 425 | 429))
+}
+
+fn in_words(fault: OriginFault) -> String {
+    match fault {
+        OriginFault::Refused => "nobody listens there".to_owned(),
+        OriginFault::Unreachable => "there is no way to the origin".to_owned(),
+        OriginFault::Forbidden => "the origin's address is a private one".to_owned(),
+        OriginFault::Dns => "the origin's name has no address".to_owned(),
+        OriginFault::Tls(tls) => format!("TLS with the origin failed: {tls:?}"),
+        OriginFault::ConnectTimeout => "the origin took no connection in time".to_owned(),
+        OriginFault::FirstByteTimeout => "the origin did not answer in time".to_owned(),
+        OriginFault::BetweenBytesTimeout => "the origin stopped within its answer".to_owned(),
+        OriginFault::TotalTimeout => "it took longer than total_timeout".to_owned(),
+        OriginFault::Reset => "the origin reset the connection".to_owned(),
+        OriginFault::Body => {
+            "the spooled file is not what was accepted: the disk has damaged it, or somebody else changed it".to_owned()
+        }
+        OriginFault::Unsendable => "the URL can't be sent".to_owned(),
+        OriginFault::Busy => "too many requests wait for this origin".to_owned(),
+        OriginFault::Credentials(fault) => fault.to_string(),
+        OriginFault::Truncated
+        | OriginFault::OverLong
+        | OriginFault::BadHead(_)
+        | OriginFault::HeadTooLarge
+        | OriginFault::BadFraming
+        | OriginFault::UpgradeRefused => "the origin's answer is broken".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fill::profile::CredentialFault;
+
+    #[test]
+    fn statuses_are_success_permanent_or_to_be_tried_again() {
+        for status in [200, 201, 202, 204] {
+            assert!(is_success(status));
+        }
+        for status in [
+            203, 301, 302, 303, 400, 401, 403, 404, 405, 409, 411, 413, 422,
+        ] {
+            assert!(!is_success(status));
+            assert!(
+                Failure::of_status(status, None, None).is_permanent,
+                "{status}"
+            );
+        }
+        for status in [408, 425, 429, 500, 502, 503, 504, 507] {
+            assert!(
+                !Failure::of_status(status, None, None).is_permanent,
+                "{status}"
+            );
+        }
+    }
+
+    #[test]
+    fn wrong_key_is_permanent_and_a_missing_one_may_come() {
+        let of = |fault| Failure::of_fault(OriginFault::Credentials(fault)).is_permanent;
+        assert!(of(CredentialFault::WrongKey) && of(CredentialFault::UnknownKey));
+        assert!(!of(CredentialFault::Missing) && !of(CredentialFault::Skew(None)));
+        assert!(!Failure::of_fault(OriginFault::Dns).is_permanent);
+        assert!(Failure::of_fault(OriginFault::Body).is_permanent);
+    }
+}

@@ -1,0 +1,161 @@
+//! Recordings: other programs write, and what they wrote arrives when the last of them is done.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::harness::origin::Origin;
+use crate::harness::server::run;
+use crate::harness::{Answer, Request, Server, eventually, get, pattern, pause};
+use crate::queue::{
+    PATIENCE, arrived, await_state, before, change, encoded, json, said, spooled, status, url,
+};
+
+fn taking() -> Origin {
+    let origin = Origin::start();
+    origin.otherwise(|_| said(201));
+    origin
+}
+
+/// Opens a recording; its number and its path.
+#[track_caller]
+fn open(server: &Server, url: &str, more: &str) -> (u64, PathBuf) {
+    let target = format!("/api/cache/record?url={}{more}", encoded(url));
+    let answer = server.ask_admin(&Request::new("POST", &target).body(b""));
+    answer.expect(200);
+    let told = json(&answer);
+    let path = told["path"].as_str().expect("a path").into();
+    (told["id"].as_u64().expect("a number"), path)
+}
+
+fn close(server: &Server, query: &str) -> Answer {
+    let target = format!("/api/cache/record/close?{query}");
+    server.ask_admin(&Request::new("POST", &target).body(b""))
+}
+
+#[test]
+fn recording_is_uploaded_when_its_last_writer_closes() {
+    let origin = taking();
+    let server = before(&origin.url(), "");
+    let (id, path) = open(&server, &url("/calls/1.wav"), "");
+    assert_eq!(path.extension().and_then(|it| it.to_str()), Some("wav"));
+    let mode = fs::metadata(&path).expect("the file").permissions().mode();
+    assert_eq!(mode & 0o777, 0o660);
+    assert_eq!(status(&server, id)["state"], "recording");
+    let body = pattern(500_000, 1);
+    let (first, rest) = body.split_at(100_000);
+    // As programs do: made anew, written piece by piece, by two at the end.
+    let mut writer = fs::File::create(&path).expect("the file");
+    writer.write_all(first).expect("room");
+    let mut other = OpenOptions::new()
+        .append(true)
+        .open(&path)
+        .expect("the file");
+    drop(writer);
+    pause(Duration::from_millis(100));
+    assert_eq!(status(&server, id)["state"], "recording");
+    let by_id = close(&server, &format!("id={id}"));
+    by_id.expect(409);
+    other.write_all(rest).expect("room");
+    drop(other);
+    let done = await_state(&server, id, "done");
+    assert_eq!(done["source"], "record");
+    assert_eq!(arrived(&origin, "/calls/1.wav"), [body]);
+    assert!(!path.exists());
+    assert_eq!(spooled(&server), Vec::<String>::new());
+}
+
+#[test]
+fn recording_ends_by_command_and_by_path() {
+    let origin = taking();
+    let server = before(&origin.url(), "");
+    let folder = server.folder.path("");
+    let command = |words: &[&str]| {
+        let admin = server.admin.expect("an address").to_string();
+        run(&[words, &["--admin", admin.as_str()]].concat(), &folder)
+    };
+    let opened = command(&["record", &url("/empty.ul"), "--extension", "ulaw"]);
+    assert_eq!(opened.code, Some(0), "{}", opened.output);
+    let path = PathBuf::from(opened.output.trim());
+    assert!(
+        path.exists() && opened.output.contains(".ulaw"),
+        "{}",
+        opened.output
+    );
+    // Who only touches it has not recorded anything.
+    drop(
+        OpenOptions::new()
+            .write(true)
+            .open(&path)
+            .expect("the file"),
+    );
+    pause(Duration::from_millis(100));
+    assert!(path.exists());
+    let closed = command(&["record", "--close", opened.output.trim()]);
+    assert_eq!(closed.code, Some(0), "{}", closed.output);
+    eventually(PATIENCE, "the empty file arrives", || {
+        arrived(&origin, "/empty.ul") == [Vec::<u8>::new()]
+    });
+    assert_eq!(command(&["record", "--close", "/nowhere"]).code, Some(1));
+    assert_eq!(command(&["record", "http://other.example/a"]).code, Some(2));
+    assert_eq!(command(&["record"]).code, Some(2));
+    close(&server, "id=99").expect(404);
+    close(&server, "").expect(400);
+    let odd = format!(
+        "/api/cache/record?url={}&extension=..%2Fx",
+        encoded(&url("/a"))
+    );
+    server
+        .ask_admin(&Request::new("POST", &odd).body(b""))
+        .expect(400);
+}
+
+#[test]
+fn recordings_survive_restarts_and_kills() {
+    let origin = taking();
+    let mut server = before(&origin.url(), "");
+    let (written, written_path) = open(&server, &url("/written.wav"), "");
+    let (_, closed_path) = open(&server, &url("/closed.wav"), "");
+    let (later, later_path) = open(&server, &url("/later.wav"), "");
+    let mut writer = fs::File::create(&written_path).expect("the file");
+    writer.write_all(b"begun, ").expect("room");
+    server.kill();
+    // Written while nobody looked.
+    fs::write(&closed_path, b"whole").expect("room");
+    server.start_again();
+    for id in [written, later] {
+        assert_eq!(status(&server, id)["state"], "recording");
+    }
+    writer.write_all(b"ended").expect("room");
+    drop(writer);
+    fs::write(&later_path, b"later").expect("room");
+    for (path, body) in [
+        ("/written.wav", &b"begun, ended"[..]),
+        ("/closed.wav", b"whole"),
+        ("/later.wav", b"later"),
+    ] {
+        eventually(PATIENCE, path, || arrived(&origin, path) == [body]);
+    }
+    eventually(PATIENCE, "the spool is empty", || {
+        spooled(&server).is_empty()
+    });
+}
+
+#[test]
+fn recording_that_nobody_writes_is_dropped_in_time_and_others_by_word() {
+    let origin = taking();
+    let server = before(&origin.url(), "record_limit = \"1s\"");
+    let (abandoned, path) = open(&server, &url("/abandoned.wav"), "");
+    let (dropped, other) = open(&server, &url("/dropped.wav"), "");
+    fs::write(&other, b"").expect("room");
+    let listed = json(&server.ask_admin(&get("/api/cache/uploads")));
+    assert_eq!(listed["uploads"].as_array().map(Vec::len), Some(2));
+    change(&server, "drop", dropped).expect(200);
+    assert!(!other.exists());
+    await_state(&server, abandoned, "dropped");
+    assert!(!path.exists());
+    assert!(origin.asked().is_empty());
+    assert_eq!(spooled(&server), Vec::<String>::new());
+}
