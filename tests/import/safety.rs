@@ -80,6 +80,24 @@ fn access_control_that_closes_nothing_served_is_none() {
 }
 
 #[test]
+fn host_that_is_sent_to_tls_is_that_of_the_tls_site_when_opened() {
+    let bench = Bench::new("apache");
+    let root = bench.path("htdocs").display().to_string();
+    bench.place(
+        "httpd.conf",
+        &format!(
+            "Listen 80\nListen 443\n<VirtualHost *:80>\nServerName a.example\nRedirect permanent / https://a.example/\n</VirtualHost>\n\
+             <VirtualHost *:443>\nServerName a.example\nSSLEngine on\nDocumentRoot {root}\n</VirtualHost>\n"
+        ),
+    );
+    let (page, said) = bench.checked(&["httpd.conf"]);
+    assert_eq!(said, "ok: 0 pins, 0 sites", "{page}");
+    let (page, said) = bench.checked(&["httpd.conf", "--open"]);
+    assert_eq!(said, "ok: 0 pins, 1 site", "{page}");
+    assert!(page.contains("\nhosts = [\"a.example\"]\n"), "{page}");
+}
+
+#[test]
 fn root_of_each_host_is_no_root_of_all() {
     let (_, page, said) = page("VirtualDocumentRoot /srv/%0");
     assert_eq!(said, "ok: 0 pins, 0 sites", "{page}");

@@ -123,7 +123,9 @@ impl Site {
         } = self.parts(ledger, common)?;
         sites.longest_wait = sites.longest_wait.max(origin.longest_wait);
         let own_names = names.names.clone();
-        let cannot = self.hosts(&mut block, names, taken, common.opens || opens.is_empty());
+        // A site that stays a comment leaves its hosts to another.
+        let is_in = (common.opens || opens.is_empty()) && for_what != For::Nothing;
+        let cannot = self.hosts(&mut block, names, taken, is_in);
         block.out.extend(cannot);
         let mut files = Files {
             mappings: self.mappings(ledger, root.as_deref()),
