@@ -4,7 +4,9 @@
 //! [ 0x00, size of the scope as u16 LE, scope ] scheme "://" authority path [ "?" query ]
 //! ```
 //!
-//! - The scope is the name of a credential profile: what one profile may read is never found by another.
+//! - The scope is the name of a credential profile: what one profile may read is never found by another. What the library asks
+//!   a URL's own host for has a scope of its own kind (see [`library_scope`]), so that clients of a site for all hosts, who say
+//!   what host they mean, neither find it nor put anything in its place.
 //! - The host is in lower case and the scheme's default port is left out (RFC 3986 s6.2.3). Any other port stands.
 //! - The path is the canonical one of `http::target`. An empty query differs from none.
 //!
@@ -85,6 +87,13 @@ pub fn append(out: &mut Vec<u8>, parts: &KeyParts<'_>, rule: &Overrides) {
     {
         append_query(out, query, &rule.strip_query);
     }
+}
+
+/// The scope of what the library asks a URL's own host for, with the profile of this name or, where it is empty, with none. No
+/// profile is called like it.
+#[must_use]
+pub fn library_scope(profile: &str) -> Box<[u8]> {
+    [profile.as_bytes(), b"/"].concat().into()
 }
 
 /// Appends what keys of this scope begin with.

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::harness::eventually;
-use crate::harness::origin::{Made, Origin, reply};
+use crate::harness::origin::{Made, Origin, content, reply};
+use crate::harness::{Request, eventually};
 use crate::shelf::{SOON, Shelf, bytes, fails, got, post, told};
 
 const NOT_ALLOWED: (u16, &str, &str) = (403, "host_not_allowed", "caller");
@@ -145,4 +145,29 @@ fn server_without_a_disk_store_hands_out_no_paths() {
         (&value["code"], &value["fault"]),
         (&json!("no_disk"), &json!("hotplate"))
     );
+}
+
+/// R: a site for all hosts answers whatever host a client says it means, and stored its answer under the key by which the
+/// library looked for that very host's.
+#[test]
+fn clients_of_a_site_for_all_hosts_and_the_library_never_get_each_others_bytes() {
+    let (site, own) = (Origin::start(), Origin::start());
+    site.serve("/a.wav", Made::new(1, 100).max_age(60));
+    own.serve("/a.wav", Made::new(2, 100).max_age(60));
+    site.serve("/b.wav", Made::new(3, 100).max_age(60));
+    own.serve("/b.wav", Made::new(4, 100).max_age(60));
+    let server = Shelf::open().site("", &site, "").start();
+    let host = own.address().to_string();
+    let client = |path: &str| {
+        let request = Request::new("GET", path).host(&host);
+        server.connect().fetch(&request).expect(200).body.clone()
+    };
+    // The client comes first, then the library, and the other way round.
+    assert_eq!(client("/a.wav"), content(1, 0..100));
+    let file = got(&server, &format!("{}/a.wav", own.url()));
+    assert_eq!(bytes(&file), content(2, 0..100));
+    let file = got(&server, &format!("{}/b.wav", own.url()));
+    assert_eq!(bytes(&file), content(4, 0..100));
+    assert_eq!(client("/b.wav"), content(3, 0..100));
+    assert_eq!((site.asked().len(), own.asked().len()), (2, 2));
 }

@@ -86,7 +86,8 @@ impl CacheOperator {
     }
 }
 
-/// A cache key for people: that of a credential profile stands in braces before its URL.
+/// A cache key for people: that of a credential profile stands in braces before its URL. Of what the library asked a URL's own
+/// host for, a slash ends it.
 #[must_use]
 pub fn key_text(key: &[u8]) -> String {
     match key::split_scope(key) {

@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use crate::config::Settings;
 use crate::fill::profile::{Environment, ProfileRule, Profiles};
 use crate::index::sites::SiteTable;
+use crate::policy::key;
 
 /// The profiles in use, and the environment that they look for keys in.
 #[derive(Debug)]
@@ -51,6 +52,8 @@ pub(super) fn sites(before: &SiteTable, settings: &Settings) -> SiteTable {
     let names = settings
         .profiles
         .iter()
-        .map(|profile| profile.name.as_bytes().into());
-    SiteTable::following(before, &settings.sites).with_scopes(names)
+        .map(|profile| profile.name.as_str());
+    let of_sites = names.clone().map(|name| name.as_bytes().into());
+    let of_the_library = names.chain([""]).map(key::library_scope);
+    SiteTable::following(before, &settings.sites).with_scopes(of_sites.chain(of_the_library))
 }

@@ -261,7 +261,9 @@ fn with_profile(
                     found => found,
                 },
             };
-            let scope = profile.map(|profile| profile.name().as_bytes().into());
+            let scope = Some(key::library_scope(
+                profile.map_or("", |profile| profile.name()),
+            ));
             // Where its hosts are really reached is the operator's word.
             let has_endpoint = profile.is_some_and(|profile| profile.rule().endpoint.is_some());
             let source = Source::Own {

@@ -165,14 +165,14 @@ fn profile_is_found_by_host_or_by_name_and_is_part_of_the_key() {
         ))
     };
     let found = |scope: &str, origin: &str| Ok((Some(scope.to_owned()), Some(origin.to_owned())));
-    assert_eq!(scope("http://a.one.example/", None), found("one", "one"));
-    assert_eq!(scope("https://a.two.example/", None), found("two", "two"));
+    assert_eq!(scope("http://a.one.example/", None), found("one/", "one"));
+    assert_eq!(scope("https://a.two.example/", None), found("two/", "two"));
     assert_eq!(
         scope("http://a.one.example/", Some("two")),
-        found("two", "two")
+        found("two/", "two")
     );
-    assert_eq!(scope("http://b/", None), Ok((None, Some(String::new()))));
-    assert_eq!(scope("http://b/", Some("one")), found("one", "one"));
+    assert_eq!(scope("http://b/", None), found("/", ""));
+    assert_eq!(scope("http://b/", Some("one")), found("one/", "one"));
     assert_eq!(scope("http://b/", Some("three")), Err(Code::InvalidOption));
     assert_eq!(
         scope("http://media/", None),
