@@ -35,8 +35,12 @@ fn plan(sites: &[SiteRule], hosts: &[&str]) -> Plan {
     Plan::new(settings, Arc::new(SiteTable::new(sites)), Arc::default())
 }
 
-fn key(place: &Place) -> &str {
-    std::str::from_utf8(&place.key).unwrap()
+/// The key, its scope in braces.
+fn key(place: &Place) -> String {
+    let (scope, url) = key::split_scope(&place.key);
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let scope = scope.map(|scope| format!("{{{}}}", text(scope)));
+    scope.unwrap_or_default() + &text(url)
 }
 
 #[test]
@@ -54,7 +58,7 @@ fn site_that_names_the_host_goes_first_and_has_the_key_of_its_clients() {
     }
     let place = Place::of("http://b/x?sid=1", None, &plan).unwrap();
     assert!(matches!(&place.source, Source::Own { url, .. } if url.host == "b"));
-    assert_eq!(key(&place), "http://b/x?sid=1");
+    assert_eq!(key(&place), "{/}http://b/x?sid=1");
     let place = Place::of("http://c/x", None, &plan).unwrap();
     assert_eq!(place.source, Source::Site(SiteId(1)));
 }
@@ -63,7 +67,7 @@ fn site_that_names_the_host_goes_first_and_has_the_key_of_its_clients() {
 fn allowed_host_is_its_own_origin_under_its_own_scheme() {
     let plan = plan(&[], &["*.example", "127.0.0.1"]);
     let place = Place::of("https://CDN.example:8443/a.wav", None, &plan).unwrap();
-    assert_eq!(key(&place), "https://cdn.example:8443/a.wav");
+    assert_eq!(key(&place), "{/}https://cdn.example:8443/a.wav");
     let origin = place.foreign(&plan).unwrap();
     assert_eq!(origin.urls[0].to_string(), "https://cdn.example:8443");
     assert!(origin.public_only);
