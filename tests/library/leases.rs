@@ -186,9 +186,13 @@ fn lease_survives_a_restart_and_a_kill_and_ends_afterwards() {
         .iter()
         .filter(|one| one["seconds"].as_f64().unwrap() > 3500.0);
     assert_eq!(ends.count(), SIZES.len());
+    // Who holds them is not known any more: whoever gives one back takes it from nobody.
+    assert!(listed.iter().all(|one| one["holders"].is_null()));
     let id = &all[0].2["lease"]["id"];
-    post(&server, "lease", &json!({"id": id, "act": "release"})).expect(200);
-    assert!(!path(&all[0].2).exists());
+    let release = json!({"id": id, "act": "release"});
+    let released = told(post(&server, "lease", &release).expect(200));
+    assert!(released["holders"].is_null(), "{released}");
+    expect_all(&all);
     eventually(SOON, "the short lease has ended", || !path(&short).exists());
 }
 
@@ -218,6 +222,47 @@ fn bound_of_leased_bytes_is_told_and_held() {
         post(&server, "lease", &json!({"id": id, "act": "release"})).expect(200);
     }
     got(&server, &url(3));
+}
+
+#[test]
+fn after_a_restart_leased_bytes_count_where_the_store_has_them_no_more() {
+    let origin = Origin::start();
+    let mut server = Shelf::open().line("size = \"1MiB\"").start();
+    let url = |number: u64| {
+        let name = format!("/{number}.wav");
+        origin.serve(&name, Made::new(number, 600_000).max_age(600));
+        format!("{}{name}", origin.url())
+    };
+    got(&server, &url(1));
+    got(&server, &url(2));
+    server.restart();
+    assert_eq!(figure(&server, &["library", "held_bytes"]), 0);
+    let third = got(&server, &url(3));
+    assert_eq!(bytes(&third), content(3, 0..600_000));
+    // What the store lets go of from now on is found, too.
+    clear(&server);
+    eventually(SOON, "all are held", || {
+        figure(&server, &["library", "held_bytes"]) == 1_800_000
+    });
+    fails(&server, &url(4), (507, "library_full", "hotplate"));
+}
+
+#[test]
+fn file_of_the_store_that_was_damaged_is_not_handed_out() {
+    let origin = Origin::start();
+    let server = Shelf::open().start();
+    origin.serve("/a.wav", Made::new(1, 40_000).max_age(600));
+    let url = format!("{}/a.wav", origin.url());
+    let first = got(&server, &url);
+    let id = &first["lease"]["id"];
+    let data = server.folder.path("store/data.wav");
+    // A second name of the data file, to damage it by.
+    std::fs::hard_link(path(&first), &data).unwrap();
+    post(&server, "lease", &json!({"id": id, "act": "release"})).expect(200);
+    let file = std::fs::File::options().write(true).open(&data).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, b"damaged", 100).unwrap();
+    let next = got(&server, &url);
+    assert_eq!(bytes(&next), content(1, 0..40_000));
 }
 
 #[test]

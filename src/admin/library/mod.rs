@@ -189,7 +189,7 @@ fn lease(library: &Library, body: &Bytes) -> Result<Answer, Failure> {
             json(StatusCode::OK, &ToldLease::from(&leased))
         }
         Act::Release => {
-            let holders = library.release(&body.id)?;
+            let holders = library.release(&body.id)?.left;
             json(StatusCode::OK, &json!({"id": body.id, "holders": holders}))
         }
     })

@@ -83,7 +83,8 @@ pub(super) struct ToldLine {
     path: String,
     size_bytes: u64,
     seconds: f64,
-    holders: u32,
+    /// Null of one from before the last start.
+    holders: Option<u32>,
     /// Whether its bytes stand on the device for the lease alone.
     held: bool,
 }

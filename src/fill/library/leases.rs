@@ -29,7 +29,7 @@ use super::failure::{Code, Failure};
 use super::folder::{Folder, Leftover};
 use crate::fill::disk::DiskTier;
 use crate::store::body_file::BodyFile;
-use crate::store::disk::{INLINE_MAX, ObjectId};
+use crate::store::disk::{Disk, INLINE_MAX, ObjectId};
 use crate::store::{Held, Object};
 use crate::units::{MonoNanos, UnixSeconds};
 
@@ -73,6 +73,13 @@ pub struct Leased {
     pub left: Duration,
 }
 
+/// What is left of a lease that somebody gave back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Released {
+    /// How many still hold it; none where that is not known, so that it ends by its time.
+    pub left: Option<u32>,
+}
+
 /// A lease as it is listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeaseLine {
@@ -86,8 +93,8 @@ pub struct LeaseLine {
     pub size: u64,
     /// How long it stays.
     pub left: Duration,
-    /// How many got it and have not released it.
-    pub holders: u32,
+    /// How many got it and have not released it; none of one from before the last start, which ends by its time alone.
+    pub holders: Option<u32>,
     /// Whether its bytes are there for the lease alone.
     pub is_held: bool,
 }
@@ -111,7 +118,8 @@ struct Lease {
     expires: MonoNanos,
     /// The end that a restart would find.
     noted: UnixSeconds,
-    holders: u32,
+    /// None of one from an earlier run: how many hold it is not known.
+    holders: Option<u32>,
     /// Its bytes count against the bound.
     is_held: bool,
     /// It was seen that the store has the bytes too, after the lease was known to the store's messenger.
@@ -195,7 +203,7 @@ impl Leases {
         }
         let leased = self.extend(&mut table, id, wanted.lease, now)?;
         if let Some(lease) = table.leases.get_mut(&id) {
-            lease.holders = lease.holders.saturating_add(1);
+            lease.holders = lease.holders.map(|count| count.saturating_add(1));
         }
         self.counts.bump(LibraryCount::Extended);
         Some(leased)
@@ -217,6 +225,7 @@ impl Leases {
         let made = self.file(id, wanted, disk, bounds);
         let mut table = self.lock();
         table.pending -= 1;
+        // A copy's bytes are counted by now.
         let (path, is_copy) = made?;
         let bytes = match stored_id(wanted.object) {
             Some(stored) if !is_copy => Bytes::Stored(stored),
@@ -230,13 +239,10 @@ impl Leases {
             body: Arc::downgrade(wanted.object),
             expires: now.mono.after(wanted.lease),
             noted: UnixSeconds(0),
-            holders: 1,
+            holders: Some(1),
             is_held: is_copy,
             is_checked: is_copy,
         };
-        if is_copy {
-            table.held += size;
-        }
         table.leases.insert(id, lease);
         table.enter(id, bytes, wanted.extension);
         self.counts.bump(match is_copy {
@@ -254,12 +260,17 @@ impl Leases {
         self.extend(&mut table, id, lease, now)
     }
 
-    /// One holder less; the file is deleted with the last. How many are left; none where the lease is over.
-    pub(super) fn release(&self, id: u64) -> Option<u32> {
+    /// One holder less; the file is deleted with the last. None where the lease is over.
+    ///
+    /// One from an earlier run stays until its time is over: others may hold it who are not known of any more.
+    pub(super) fn release(&self, id: u64) -> Option<Released> {
         let mut table = self.lock();
         let lease = table.leases.get_mut(&id)?;
-        lease.holders = lease.holders.saturating_sub(1);
-        let left = lease.holders;
+        let Some(holders) = &mut lease.holders else {
+            return Some(Released { left: None });
+        };
+        *holders = holders.saturating_sub(1);
+        let left = *holders;
         if left == 0 {
             table.forget(id);
             self.show(&table);
@@ -267,7 +278,7 @@ impl Leases {
             self.counts.bump(LibraryCount::Released);
             self.delete(id);
         }
-        Some(left)
+        Some(Released { left: Some(left) })
     }
 
     /// All leases, the one that ends first at the front.
@@ -321,12 +332,14 @@ impl Leases {
             self.counts.bump(LibraryCount::Expired);
         }
         let fresh = table.leases.iter_mut().filter_map(|(id, lease)| {
-            let was_checked = std::mem::replace(&mut lease.is_checked, true);
+            // The store's messenger tells of the others.
+            let is_known = !lease.bytes.is_empty();
+            let was_checked = std::mem::replace(&mut lease.is_checked, is_known || lease.is_held);
             (!was_checked).then(|| (*id, lease.path.clone()))
         });
         let fresh: Vec<(u64, PathBuf)> = fresh.collect();
         drop(table);
-        // What the store let go of between the link and the entry into the table.
+        // What the store let go of between the link and the entry into the table, and of what an earlier run linked.
         for (id, path) in fresh {
             if Folder::is_alone(&path) {
                 self.lock().hold(id);
@@ -387,16 +400,26 @@ impl Leases {
             }
         }
         let size = wanted.object.size();
-        let held = self.lock().held;
-        if held.saturating_add(size) > bounds.bytes {
-            return Err(self.no_room(held, bounds));
-        }
+        self.reserve_bytes(size, bounds)?;
         let copied = self
             .folder
             .copy(id, &name, |file| write_all(file, wanted.object));
-        copied
-            .map(|path| (path, true))
-            .map_err(|error| failed(&error))
+        copied.map(|path| (path, true)).map_err(|error| {
+            let mut table = self.lock();
+            table.held = table.held.saturating_sub(size);
+            failed(&error)
+        })
+    }
+
+    /// Counts bytes against the bound before they are written, so that several makers can't pass it together.
+    fn reserve_bytes(&self, size: u64, bounds: Bounds) -> Result<(), Failure> {
+        let mut table = self.lock();
+        let held = table.held.saturating_add(size);
+        if held > bounds.bytes {
+            return Err(self.no_room(table.held, bounds));
+        }
+        table.held = held;
+        Ok(())
     }
 
     /// Puts off the end of a lease, in its folder too where that is due.
@@ -463,7 +486,11 @@ impl Table {
 
     fn restore(&mut self, found: Leftover, now: Now) {
         let left = Duration::from_secs(found.expires.0.saturating_sub(now.wall.0));
-        self.held += found.size;
+        // What else has it is the store: its messenger can't tell of this one, so it is looked at again and again.
+        let is_held = Folder::is_alone(&found.path);
+        if is_held {
+            self.held += found.size;
+        }
         let lease = Lease {
             path: found.path,
             url: None,
@@ -472,10 +499,9 @@ impl Table {
             body: Weak::new(),
             expires: now.mono.after(left),
             noted: found.expires,
-            holders: 1,
-            // Whether the store still has its bytes is not known.
-            is_held: true,
-            is_checked: true,
+            holders: None,
+            is_held,
+            is_checked: is_held,
         };
         self.next = self.next.max(found.id);
         self.leases.insert(found.id, lease);
@@ -550,13 +576,26 @@ fn way_of(object: &Object, disk: &DiskTier) -> Way {
     }
     match object.on_disk() {
         Some(id) if object.size() > INLINE_MAX as u64 => match disk.materialise(id) {
-            Ok(path) => Way::Link(path),
+            // What is not as it was written is not handed out: memory has it as it came.
+            Ok(path) if is_intact(disk, id) => Way::Link(path),
+            Ok(_) => Way::Copy,
             Err(error) => {
                 tracing::debug!("a body is copied, not linked: {error}");
                 Way::Copy
             }
         },
         _ => Way::Copy,
+    }
+}
+
+/// Whether the store's data file has the bytes that were written.
+fn is_intact(disk: &Disk, id: ObjectId) -> bool {
+    match disk.verify(id) {
+        Ok(is_intact) => is_intact,
+        Err(error) => {
+            tracing::debug!("a body is copied, not linked: {error}");
+            false
+        }
     }
 }
 

@@ -39,7 +39,7 @@ pub use self::counts::{LIBRARY_FAMILIES, LibraryCount, LibraryCounts};
 pub use self::failure::{Code, Failure, Party};
 use self::folder::{Folder, lease_name, lease_of};
 use self::leases::{Bounds, Leases, Now, Wanted, stem_of};
-pub use self::leases::{LeaseLine, Leased};
+pub use self::leases::{LeaseLine, Leased, Released};
 pub use self::mailbox::{LIBRARY, Mailbox};
 use self::place::{Place, Plan};
 pub use self::prefetch::{JobLine, JobState, PrefetchOrder};
@@ -274,11 +274,11 @@ impl Library {
         renewed.ok_or_else(|| no_lease(id))
     }
 
-    /// Gives a lease back; the file goes with the last of its holders. How many are left.
+    /// Gives a lease back; the file goes with the last of its holders, one from before the last start with its time. What is left.
     ///
     /// # Errors
     /// `NoLease`.
-    pub fn release(&self, id: &str) -> Result<u32, Failure> {
+    pub fn release(&self, id: &str) -> Result<Released, Failure> {
         let left = lease_of(id).and_then(|id| self.disk.as_ref()?.leases.release(id));
         left.ok_or_else(|| no_lease(id))
     }

@@ -246,6 +246,30 @@ impl Engine {
         }
     }
 
+    /// See [`Disk::verify`](super::Disk::verify).
+    pub(super) fn verify_all(&self, id: ObjectId) -> Result<bool, DiskError> {
+        self.check()?;
+        let newest = {
+            let pending = self.pending.lock();
+            self.newest(&pending, id)?
+        };
+        let Some(entry) = newest else {
+            return Ok(false);
+        };
+        let StoredBody::File(map) = &entry.stored.body else {
+            return Ok(true);
+        };
+        let Some(file) = self.open_body(&entry.stored, entry.file.as_ref())? else {
+            return Ok(false);
+        };
+        for number in map.iter() {
+            if !self.verify(&entry.stored, &file, number)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Lets nobody find an object any more. One that was evicted or removed meanwhile is not counted.
     fn drop_for(&self, id: ObjectId, cause: Cause) -> Result<(), DiskError> {
         let mut pending = self.pending.lock();

@@ -231,6 +231,15 @@ impl Disk {
         self.working()?.verify_block(id, number)
     }
 
+    /// Whether all blocks of an object that are there have their checksums, as [`verify_block`](Self::verify_block) says of one. Those
+    /// that were verified since their file was opened are not read again.
+    ///
+    /// # Errors
+    /// As [`find`](Self::find).
+    pub fn verify(&self, id: ObjectId) -> Result<bool, DiskError> {
+        self.working()?.verify_all(id)
+    }
+
     /// Begins an object. It replaces what is stored under the same key and variant when it is published.
     ///
     /// # Errors
