@@ -33,6 +33,8 @@ const ALONE_MAX: usize = 16_384;
 pub(super) enum Landing {
     /// It is stored: look whether it is an answer for you. Whoever has this may read its body.
     Stored(Arc<Response>, Arc<Object>),
+    /// As `Stored`, but no origin was asked for it: it was stored before. No answer for who wants the origin asked.
+    Found(Arc<Response>, Arc<Object>),
     /// It is the first request's alone: go on to the origin yourself.
     Alone,
     /// There was none, and there would be none for you.
@@ -40,6 +42,11 @@ pub(super) enum Landing {
 }
 
 impl Landing {
+    /// Of a response that was stored before.
+    pub(super) fn found(response: &Arc<Response>) -> Self {
+        Self::Found(Arc::clone(response), Arc::clone(&response.object))
+    }
+
     /// Of a response that is stored.
     pub(super) fn stored(response: &Arc<Response>) -> Self {
         Self::Stored(Arc::clone(response), Arc::clone(&response.object))

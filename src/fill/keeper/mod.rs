@@ -176,18 +176,28 @@ impl Keeper {
             Boarding::Lead(lead) => self.lead(fetch, asked, &origin, lead).await,
             Boarding::Joined(_) if fetch.is_refresh => Outcome::NotFetched(Rule::Collapsed),
             Boarding::Joined(landing) => {
+                let boarded = now();
                 let waiting = self.counts.hold(KeeperCount::Waiting);
                 let landing = tokio::time::timeout(self.settings.fill_timeout, landing).await;
                 drop(waiting);
                 match landing {
                     Err(_) => Outcome::NotFetched(Rule::OriginTimeout),
                     Ok(Ok(Landing::Failed(rule))) => Outcome::NotFetched(rule),
-                    Ok(Ok(Landing::Stored(response, _reads))) => {
-                        match self.look(&fetch, &asked, Some(response)) {
-                            Some((outcome, _)) => outcome,
-                            None => self.send_on(&fetch, asked, &origin).await,
-                        }
+                    // Its origin was not asked, or not to any effect.
+                    Ok(Ok(Landing::Found(..))) if fetch.must_ask => {
+                        self.send_on(&fetch, asked, &origin).await
                     }
+                    Ok(Ok(Landing::Stored(response, _)))
+                        if fetch.must_ask && response.stored.response_time < boarded =>
+                    {
+                        self.send_on(&fetch, asked, &origin).await
+                    }
+                    Ok(Ok(
+                        Landing::Stored(response, _reads) | Landing::Found(response, _reads),
+                    )) => match self.look(&fetch, &asked, Some(response)) {
+                        Some((outcome, _)) => outcome,
+                        None => self.send_on(&fetch, asked, &origin).await,
+                    },
                     Ok(Ok(Landing::Alone) | Err(_)) => self.send_on(&fetch, asked, &origin).await,
                 }
             }
@@ -212,7 +222,7 @@ impl Keeper {
         if !fetch.must_ask
             && let Some((outcome, response)) = found
         {
-            lead.land(&Landing::stored(&response), clock::mono());
+            lead.land(&Landing::found(&response), clock::mono());
             return outcome;
         }
         if source::is_range_for_one(&fetch) {
