@@ -141,6 +141,27 @@ fn gets_beyond_their_bound_are_refused_at_once() {
 }
 
 #[test]
+fn stored_file_is_handed_out_however_many_gets_wait() {
+    let origin = Origin::start();
+    let server = Shelf::open().line("gets = 1").start();
+    origin.serve("/there.wav", Made::new(1, 1000).max_age(600));
+    let there = format!("{}/there.wav", origin.url());
+    got(&server, &there);
+    let gate = Gate::new();
+    let slow = reply(200).max_age(600).length(3).wait(&gate).bytes("abc");
+    origin.says("/slow.wav", slow);
+    let url = format!("{}/slow.wav", origin.url());
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| got(&server, &url));
+        origin.await_asked_for("/slow.wav", 1);
+        assert_eq!(bytes(&got(&server, &there)), content(1, 0..1000));
+        gate.open();
+        assert_eq!(bytes(&waits.join().unwrap()), b"abc");
+    });
+    assert_eq!(figure(&server, &["library", "limits", "gets"]), 0);
+}
+
+#[test]
 fn second_process_at_the_same_folder_is_refused_and_leaves_it_alone() {
     let origin = Origin::start();
     origin.serve("/a.wav", Made::new(1, 1000).max_age(600));

@@ -312,3 +312,41 @@ fn requests_that_make_no_sense_are_told_so() {
     let posted = Request::new("POST", "/api/cache/get").with("Origin", "http://evil.example");
     server.ask_admin(&posted.body(b"{}")).expect(403);
 }
+
+#[test]
+fn refresh_beside_gets_from_disk_has_the_new_bytes() {
+    let origin = Origin::start();
+    let mut server = Shelf::open().start();
+    origin.serve("/a.wav", Made::new(1, 500_000).max_age(600));
+    let url = format!("{}/a.wav", origin.url());
+    got(&server, &url);
+    origin.serve("/a.wav", Made::new(2, 500_000).max_age(600));
+    server.restart();
+    std::thread::scope(|scope| {
+        let all: Vec<_> = (0..12)
+            .map(|number| {
+                let (server, url) = (&server, &url);
+                let refresh = number % 3 == 2;
+                scope.spawn(move || (refresh, got_with(server, url, json!({"refresh": refresh}))))
+            })
+            .collect();
+        for one in all {
+            let (refresh, found) = one.join().unwrap();
+            let bytes = bytes(&found);
+            assert!(bytes == content(2, 0..500_000) || !refresh && bytes == content(1, 0..500_000));
+        }
+    });
+}
+
+#[test]
+fn tryget_takes_a_remembered_404_for_absent() {
+    let origin = Origin::start();
+    let server = Shelf::open().start();
+    origin.says("/none.wav", reply(404).max_age(600).body(""));
+    let url = format!("{}/none.wav", origin.url());
+    fails(&server, &url, (404, "not_found", "origin"));
+    let (status, value) = tried(&server, &url);
+    assert_eq!((status, &value["code"]), (404, &json!("absent")), "{value}");
+    assert_eq!(value["origin_status"], 404);
+    assert_eq!(origin.asked().len(), 1);
+}

@@ -285,6 +285,28 @@ fn command_tells_what_failed_and_exits_with_1() {
 }
 
 #[test]
+fn config_leaves_half_of_the_queue_to_callers() {
+    let (origin, gate) = gated();
+    let mut shelf = Shelf::open().line("queue = 4").line("concurrency = 1");
+    let url = |number: u64| format!("{}/{number}", origin.url());
+    let urls: Vec<String> = (0..10).map(url).collect();
+    shelf.setup.config.prefetches = vec![format!("urls = {urls:?}")];
+    let server = shelf.start();
+    let queued = || figure(&server, &["library", "prefetches_now", "queued"]);
+    origin.await_asked(1);
+    eventually(SOON, "half of the queue is full", || queued() == 2);
+    order(&server, &[url(20), url(21)], 202);
+    assert_eq!(queued(), 4);
+    order(&server, &[url(22)], 429);
+    gate.open();
+    eventually(SOON, "all are there", || {
+        (0..10)
+            .chain(20..22)
+            .all(|number| tried(&server, &url(number)).0 == 200)
+    });
+}
+
+#[test]
 fn config_warms_at_start_and_again_and_is_reloaded() {
     let origin = Origin::start();
     for name in ["/a", "/b", "/c", "/d"] {

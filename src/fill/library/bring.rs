@@ -12,6 +12,7 @@ use super::allowed::is_wanted_type;
 use super::counts::LibraryCount;
 use super::failure::{Code, Failure};
 use super::place::{Place, Plan, Source};
+use super::seat::Seat;
 use crate::cache::Way;
 use crate::cache::order::{Fetch, Fetched, Outcome};
 use crate::http::fields::{FieldLines, Fields};
@@ -73,12 +74,14 @@ impl Answered {
 }
 
 impl Library {
-    /// Brings what `url` stands for, asked for with the profile that is named. `progress` is told of the body as soon as there is one.
+    /// Brings what `url` stands for, asked for with the profile that is named. `progress` is told of the body as soon as there is
+    /// one; `seat` is taken where something has to be waited for.
     pub(super) async fn bring(
         &self,
         (url, profile): (&str, Option<&str>),
         how: How,
         progress: impl Fn(&Arc<Object>),
+        seat: &Seat,
     ) -> Result<Brought, Failure> {
         let plan = self.plan();
         let mut place = Place::of(url, profile, &plan)?;
@@ -90,14 +93,14 @@ impl Library {
         let mut hops: Vec<Box<str>> = Vec::new();
         let mut is_hit = true;
         loop {
-            let answered = self.answer(&place, &plan, how).await?;
+            let answered = self.answer(&place, &plan, how, seat).await?;
             is_hit &= answered.status.hit;
             let status = answered.response.stored.status;
             if status == 200 {
                 self.trails.note(&first, &hops);
                 self.check(&place, &plan, &answered)?;
                 progress(&answered.object);
-                return self.whole(place, answered, is_hit).await;
+                return self.whole(place, answered, is_hit, seat).await;
             }
             if !REDIRECTS.contains(&status) {
                 return Err(not_a_file(&place, status));
@@ -129,13 +132,20 @@ impl Library {
     }
 
     /// Answers one request.
-    async fn answer(&self, place: &Place, plan: &Plan, how: How) -> Result<Answered, Failure> {
+    async fn answer(
+        &self,
+        place: &Place,
+        plan: &Plan,
+        how: How,
+        seat: &Seat,
+    ) -> Result<Answered, Failure> {
         let fields = self.fields(plan);
         let why = match self.look(place, plan, &fields) {
             Look::Use(answered) if how == How::Any => return Ok(answered),
             Look::Use(_) => Forward::Request,
             Look::Ask(why) => why,
         };
+        seat.take(&self.counts)?;
         let mut fetch = order(place, plan, fields, why);
         fetch.must_ask = how == How::Anew;
         let _filling = self.fillings.begin(&place.key);
@@ -210,10 +220,17 @@ impl Library {
                 if !has_all(&answered.object) {
                     return Err(self.missing(&place, Code::Absent));
                 }
-                return self.whole(place, answered, true).await;
+                // There is nothing to wait for.
+                return self.whole(place, answered, true, &Seat::unbounded()).await;
             }
             if !REDIRECTS.contains(&status) {
-                return Err(not_a_file(&place, status));
+                let failure = not_a_file(&place, status);
+                // That there is none is remembered: nothing is stored that could be had.
+                let code = match failure.code {
+                    Code::NotFound => Code::Absent,
+                    other => other,
+                };
+                return Err(Failure { code, ..failure });
             }
             place = next_hop(&place, &named, &plan, &answered.response)?;
         }
@@ -228,8 +245,12 @@ impl Library {
         // The disk is looked at on the way, and nobody else is asked (RFC 9111 s5.2.1.7).
         fields.push(b"Cache-Control", b"only-if-cached");
         let fetch = order(place, plan, fields, Forward::UriMiss);
-        if let Some(Outcome::Fetched(fetched)) = self.mailbox.ask(fetch).await {
-            return Ok(Answered::of(*fetched));
+        match self.mailbox.ask(fetch).await {
+            Some(Outcome::Fetched(fetched)) => return Ok(Answered::of(*fetched)),
+            Some(Outcome::NotFetched(Rule::OnlyIfCached)) => {}
+            // Whether it is stored was not found out.
+            Some(Outcome::NotFetched(rule)) => return Err(Failure::of_rule(rule, &place.url)),
+            Some(_) | None => return Err(Failure::of_rule(Rule::OriginBusy, &place.url)),
         }
         let is_stored = self.select(place, &self.fields(plan)).is_some();
         let code = if is_stored { Code::Stale } else { Code::Absent };
@@ -335,8 +356,12 @@ impl Library {
         place: Place,
         answered: Answered,
         is_hit: bool,
+        seat: &Seat,
     ) -> Result<Brought, Failure> {
         let waits = !answered.object.is_complete();
+        if waits {
+            seat.take(&self.counts)?;
+        }
         let filling = waits.then(|| self.fillings.begin(&place.key));
         let is_whole = self.mailbox.wait_for_whole(&answered.object).await;
         drop(filling);

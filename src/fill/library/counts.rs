@@ -111,13 +111,17 @@ impl LibraryCounts {
         }
     }
 
-    /// Raises a gauge by one, until what is returned is dropped.
-    pub(super) fn hold(self: &Arc<Self>, gauge: LibraryCount) -> Held {
-        self.bump(gauge);
-        Held {
+    /// Raises a gauge by one where it is below `max`, until what is returned is dropped.
+    pub(super) fn hold_below(self: &Arc<Self>, gauge: LibraryCount, max: u64) -> Option<Held> {
+        let value = self.0.get(gauge.index())?;
+        let raised = |count: u64| (count < max).then_some(count + 1);
+        value
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, raised)
+            .ok()?;
+        Some(Held {
             counts: Arc::clone(self),
             gauge,
-        }
+        })
     }
 
     pub(super) fn failed(&self, code: Code) {

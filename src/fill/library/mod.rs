@@ -20,6 +20,7 @@ mod leases;
 mod mailbox;
 mod place;
 mod prefetch;
+mod seat;
 pub mod settings;
 mod tend;
 mod trails;
@@ -44,6 +45,7 @@ pub use self::mailbox::{LIBRARY, Mailbox};
 use self::place::{Place, Plan};
 pub use self::prefetch::{JobLine, JobState, PrefetchOrder};
 use self::prefetch::{Prefetch, Schedule};
+use self::seat::Seat;
 pub use self::settings::{LEASE_MAX, LibrarySettings, PrefetchRule};
 pub use self::tend::LibraryThread;
 use self::trails::{Fillings, Trails};
@@ -346,17 +348,7 @@ impl Library {
     async fn get_in_time(&self, order: &GetOrder) -> Result<(Got, bool), Failure> {
         let plan = self.plan();
         let settings = &plan.settings;
-        if self.counts.read(LibraryCount::Waiting) >= settings.gets as u64 {
-            self.counts.bump(LibraryCount::LimitGets);
-            return Err(Failure::new(
-                Code::Busy,
-                format!(
-                    "{} gets wait, as many as library.gets allows",
-                    settings.gets
-                ),
-            ));
-        }
-        let _waiting = self.counts.hold(LibraryCount::Waiting);
+        let seat = Seat::among(settings.gets);
         let longest = settings.get_timeout;
         let longest = order
             .timeout
@@ -365,7 +357,7 @@ impl Library {
         let got = async {
             let shelf = self.shelf()?;
             let asked = (order.url.as_str(), order.profile.as_deref());
-            let brought = self.bring(asked, how, |_| {}).await?;
+            let brought = self.bring(asked, how, |_| {}, &seat).await?;
             let is_hit = brought.is_hit;
             self.leased(shelf, order, brought)
                 .await

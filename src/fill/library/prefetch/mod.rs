@@ -22,7 +22,8 @@ pub(super) use self::schedule::Schedule;
 use super::bring::How;
 use super::counts::{LibraryCount, LibraryCounts};
 use super::failure::{Code, Failure};
-use super::place::Place;
+use super::place::{Place, Plan};
+use super::seat::Seat;
 use super::{Library, timed_out};
 use crate::store::Object;
 
@@ -87,10 +88,24 @@ impl Library {
     ///
     /// # Errors
     /// `InvalidUrl`, `HostNotAllowed`, `QueueFull`.
-    pub fn prefetch(&self, mut order: PrefetchOrder) -> Result<JobLine, Failure> {
+    pub fn prefetch(&self, order: PrefetchOrder) -> Result<JobLine, Failure> {
         let plan = self.plan();
-        order.url = Place::of(&order.url, order.profile.as_deref(), &plan)?.url;
-        let queue_max = plan.settings.queue;
+        let added = self.add_job(order, &plan, plan.settings.queue);
+        added.inspect_err(|failure| {
+            if failure.code == Code::QueueFull {
+                self.counts.bump(LibraryCount::LimitQueue);
+            }
+        })
+    }
+
+    /// Adds a job, where fewer than `queue_max` wait.
+    fn add_job(
+        &self,
+        mut order: PrefetchOrder,
+        plan: &Plan,
+        queue_max: usize,
+    ) -> Result<JobLine, Failure> {
+        order.url = Place::of(&order.url, order.profile.as_deref(), plan)?.url;
         let mut jobs = self.prefetch.lock();
         let added = jobs.add(order, queue_max);
         let line = match added {
@@ -107,10 +122,7 @@ impl Library {
                 self.prefetch.wanted.notify_one();
                 Ok(line)
             }
-            _ => {
-                self.counts.bump(LibraryCount::LimitQueue);
-                Err(queue_full(queue_max))
-            }
+            _ => Err(queue_full(queue_max)),
         }
     }
 
@@ -203,7 +215,9 @@ impl Library {
         let brought = async {
             let show = |body: &Arc<Object>| self.prefetch.lock().show(start.id, body);
             let asked = (start.url.as_str(), start.profile.as_deref());
-            let bringing = self.bring(asked, how, show);
+            // Jobs are bounded by `concurrency`.
+            let seat = Seat::unbounded();
+            let bringing = self.bring(asked, how, show, &seat);
             match tokio::time::timeout(longest, bringing).await {
                 Ok(brought) => brought.map(|brought| brought.is_hit),
                 Err(_) => Err(timed_out(&start.url, longest)),
@@ -222,12 +236,14 @@ impl Library {
         self.prefetch.end(start.id, state);
     }
 
-    /// Adds a job when there is room for it.
+    /// Adds a job of a schedule when there is room for it: in half of the queue, so that callers find room in the other.
     async fn prefetch_when_there_is_room(&self, order: &PrefetchOrder) {
         let mut ended = self.prefetch.ended.subscribe();
         loop {
             ended.borrow_and_update();
-            match self.prefetch(order.clone()) {
+            let plan = self.plan();
+            let half = (plan.settings.queue / 2).max(1);
+            match self.add_job(order.clone(), &plan, half) {
                 Ok(_) => return,
                 Err(failure) if failure.code == Code::QueueFull => {
                     if ended.changed().await.is_err() {
