@@ -319,6 +319,8 @@ where
         return Err(AskError::Told(status, told));
     }
     match status {
+        // Words with their reason beside them are the answer, whatever the status.
+        _ if beside.is_some() => body.map(|body| (body, beside)),
         StatusCode::OK | StatusCode::ACCEPTED => body.map(|body| (body, beside)),
         StatusCode::BAD_REQUEST => {
             let reason = body.ok().and_then(|body| reason(&body));

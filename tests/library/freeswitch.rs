@@ -1,5 +1,6 @@
 //! FreeSWITCH's words, answered byte for byte as its mod_http_cache does.
 
+use std::path::Path;
 use std::process::Command;
 
 use crate::harness::origin::{Gate, Made, Origin, content, reply};
@@ -18,6 +19,22 @@ fn say(server: &Server, line: &str) -> Answer {
 #[track_caller]
 fn said(server: &Server, line: &str) -> String {
     String::from_utf8(say(server, line).body).expect("UTF-8")
+}
+
+/// What the command ends with, and prints to standard output and standard error.
+fn fs(server: &Server, words: &[&str]) -> (Option<i32>, String, String) {
+    let admin = server.admin.expect("an admin address").to_string();
+    let output = Command::new(env!("CARGO_BIN_EXE_hotplate"))
+        .args(["fs", "--admin", &admin])
+        .args(words)
+        .output()
+        .expect("the built binary");
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
+    (
+        output.status.code(),
+        text(&output.stdout),
+        text(&output.stderr),
+    )
 }
 
 #[test]
@@ -189,11 +206,19 @@ fn prefetch_is_ok_when_it_is_queued_and_err_when_the_queue_is_full() {
         .line("queue = 1")
         .line("concurrency = 1")
         .start();
-    let prefetch = |name: &str| said(&server, &format!("http_prefetch {}/{name}", origin.url()));
+    let line = |name: &str| format!("http_prefetch {}/{name}", origin.url());
+    let prefetch = |name: &str| said(&server, &line(name));
     assert_eq!(prefetch("a.wav"), "+OK\n");
     origin.await_asked(1);
     assert_eq!(prefetch("b.wav"), "+OK\n");
-    assert_eq!(prefetch("c.wav"), "-ERR\n");
+    let request = Request::new("POST", "/api/fs").body(line("c.wav").as_bytes());
+    let refused = server.ask_admin(&request);
+    assert_eq!(refused.expect(429).body, b"-ERR\n");
+    assert_eq!(refused.needs("retry-after"), "1");
+    assert_eq!(refused.needs("hotplate-code"), "queue_full");
+    let (code, words, why) = fs(&server, &[&line("c.wav")]);
+    assert_eq!((code, words.as_str()), (Some(1), "-ERR\n"));
+    assert!(why.contains("library.queue"), "{why}");
     // One that waits or runs is no further one.
     assert_eq!(prefetch("b.wav"), "+OK\n");
     gate.open();
@@ -204,7 +229,7 @@ fn prefetch_is_ok_when_it_is_queued_and_err_when_the_queue_is_full() {
         };
         there("a.wav") && there("b.wav")
     });
-    assert_eq!(figure(&server, &["library", "limits", "queue"]), 1);
+    assert_eq!(figure(&server, &["library", "limits", "queue"]), 2);
 }
 
 #[test]
@@ -240,23 +265,7 @@ fn command_prints_the_reply_as_it_is() {
     origin.serve("/a.wav", Made::new(1, 5000).max_age(600));
     let server = Shelf::open().start();
     let url = format!("{}/a.wav", origin.url());
-    let fs = |words: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_hotplate"))
-            .arg("fs")
-            .args([
-                "--admin",
-                &server.admin.expect("an admin address").to_string(),
-            ])
-            .args(words)
-            .output()
-            .expect("the built binary");
-        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
-        (
-            output.status.code(),
-            text(&output.stdout),
-            text(&output.stderr),
-        )
-    };
+    let fs = |words: &[&str]| fs(&server, words);
     let (code, path, _) = fs(&["http_get", &format!("{{refresh=true}}{url}")]);
     assert_eq!(code, Some(0));
     assert_eq!(std::fs::read(path).unwrap(), content(1, 0..5000));
@@ -279,4 +288,76 @@ fn web_page_can_not_say_a_word() {
     server
         .ask_admin(&request.body(b"http_clear_cache"))
         .expect(403);
+}
+
+#[test]
+fn put_sends_the_file_and_answers_with_the_origins_status() {
+    let origin = Origin::start();
+    for status in [200_u16, 201, 202, 204, 403, 404, 503] {
+        origin.says(&format!("/{status}.wav"), reply(status).body(""));
+    }
+    let server = Shelf::plain().site("media.test", &origin, "").start();
+    let put = |file: &Path, name: &str| {
+        let line = format!(
+            "http_put {{profile=none}}http://media.test/{name} {}",
+            file.display()
+        );
+        say(&server, &line)
+    };
+    let (full, empty) = (
+        server.folder.path("full.wav"),
+        server.folder.path("empty.wav"),
+    );
+    std::fs::write(&full, content(1, 0..300_000)).unwrap();
+    std::fs::write(&empty, b"").unwrap();
+    for status in [200, 201, 202, 204] {
+        let answer = put(&full, &format!("{status}.wav"));
+        assert_eq!(answer.body, format!("+OK {status}\n").as_bytes());
+        let asked = origin.asked().pop().expect("a request");
+        assert_eq!(asked.method, "PUT");
+        assert!(asked.is_whole && asked.body == content(1, 0..300_000));
+    }
+    let answer = put(&empty, "201.wav");
+    assert_eq!(answer.body, b"+OK 201\n");
+    let asked = origin.asked().pop().expect("a request");
+    assert_eq!(asked.field("content-length"), Some("0"));
+    for status in [403, 404, 503] {
+        let answer = put(&full, &format!("{status}.wav"));
+        assert_eq!(answer.body, format!("-ERR {status}\n").as_bytes());
+        assert_eq!(answer.needs("hotplate-code"), "origin_status");
+        assert_eq!(answer.needs("hotplate-fault"), "origin");
+    }
+}
+
+#[test]
+fn tryget_of_a_remembered_404_says_download() {
+    let origin = Origin::start();
+    origin.says("/none.wav", reply(404).max_age(600).body(""));
+    let server = Shelf::open().start();
+    let url = format!("{}/none.wav", origin.url());
+    assert_eq!(said(&server, &format!("http_get {url}")), "-ERR\n");
+    let tried = said(&server, &format!("http_tryget {url}"));
+    assert_eq!(tried, "-ERR download\n");
+}
+
+#[test]
+fn put_that_no_origin_answers_is_err_zero() {
+    let mut origin = Origin::start();
+    let server = Shelf::plain().site("media.test", &origin, "").start();
+    let file = server.folder.path("a.wav");
+    std::fs::write(&file, b"abc").unwrap();
+    let put = |url: &str, file: &Path| say(&server, &format!("http_put {url} {}", file.display()));
+    origin.go_down();
+    let answer = put("http://media.test/a.wav", &file);
+    assert_eq!(answer.body, b"-ERR 0\n");
+    assert_eq!(answer.needs("hotplate-code"), "origin_unreachable");
+    let none = server.folder.path("none.wav");
+    for (url, file, code) in [
+        ("http://media.test/a.wav", &none, "invalid_option"),
+        ("nonsense", &file, "invalid_url"),
+    ] {
+        let answer = put(url, file);
+        assert_eq!(answer.body, b"-ERR 0\n", "{url}");
+        assert_eq!(answer.needs("hotplate-code"), code, "{url}");
+    }
 }

@@ -3,18 +3,24 @@
 //! The replies have no room for a reason. It stands beside them, in fields of the answer: `Hotplate-Code`, `Hotplate-Fault` and
 //! `Hotplate-Reason`.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::StatusCode;
 use hyper::body::Bytes;
-use hyper::header::HeaderValue;
+use hyper::header::{HeaderValue, RETRY_AFTER};
 
-use super::remove_url;
 use super::words::{Options, Words, parse};
+use super::{RETRY_AFTER_SECONDS, remove_url};
 use crate::admin::observed::Observed;
 use crate::admin::operator::purge::{Meant, PurgeOrder};
 use crate::admin::route::{Answer, TEXT, answer};
 use crate::fill::library::{Code, Failure, GetOrder, Library, PrefetchOrder};
+use crate::fill::upload::{NoTarget, Order, Refused, State, Status, Uploads};
+
+/// How long a put waits for its origin: as long as mod_http_cache gives a transfer. The upload itself goes on.
+const PUT_PATIENCE: Duration = Duration::from_secs(300);
 
 /// A reply, and why it is no success.
 struct Reply {
@@ -45,7 +51,14 @@ pub(super) async fn command(observed: &Observed, library: &Arc<Library>, body: &
         Words::Get(options, url) => get(library, &options, url).await,
         Words::TryGet(options, url) => tryget(library, &options, url).await,
         Words::Prefetch(options, url) => prefetch(library, &options, url),
-        Words::Put(..) => Reply::failed("-ERR 0\n", no_uploads()),
+        Words::Put(options, url, file) => {
+            let order = Order {
+                url,
+                profile: profile(library, &options),
+                ..Order::default()
+            };
+            put(observed.uploads.as_ref(), order, PathBuf::from(file)).await
+        }
         Words::Remove(url) => {
             // Always well, there: even for what is not stored, and no URL.
             let removed = remove_url(library, &observed.cache, &url).await;
@@ -142,15 +155,84 @@ fn profile(library: &Library, options: &Options) -> Option<String> {
     named.filter(|name| library.has_profile(name))
 }
 
-/// Why nothing is sent anywhere.
-fn no_uploads() -> Failure {
-    Failure::new(Code::InvalidOption, "this server does not send files")
+/// Sends a file to its origin by the queue of uploads, and waits for what the origin says to the first attempt.
+async fn put(uploads: Option<&Arc<Uploads>>, order: Order, file: PathBuf) -> Reply {
+    let Some(uploads) = uploads else {
+        let why = "uploads are off: they need a folder, [upload] path or [disk] path";
+        return not_sent(None, Failure::new(Code::NoDisk, why));
+    };
+    let copying = {
+        let uploads = Arc::clone(uploads);
+        tokio::task::spawn_blocking(move || uploads.put_file(order, &file))
+    };
+    let accepted = copying.await.unwrap_or(Err(Refused::BrokenOff));
+    let id = match accepted {
+        Ok(id) => id,
+        Err(refused) => return not_sent(None, not_accepted(&refused)),
+    };
+    match uploads.wait(id, 0, PUT_PATIENCE).await {
+        Some(status) => sent(&status),
+        None => {
+            let why = "it was accepted, and is unknown now: somebody dropped it";
+            not_sent(None, Failure::new(Code::NoJob, why))
+        }
+    }
+}
+
+/// The reply that tells of an upload after its first attempt.
+fn sent(upload: &Status) -> Reply {
+    let id = upload.id;
+    let goes_on = match upload.state {
+        State::Done => return Reply::said(format!("+OK {}\n", upload.status.unwrap_or(200))),
+        State::GivenUp => "it was given up, and is kept until somebody retries or drops it",
+        State::Dropped => "it was dropped",
+        State::Waiting | State::Running | State::Recording => "it is kept, and tried again",
+    };
+    let why = upload.reason.as_deref().unwrap_or("no answer came in time");
+    let code = match upload.status {
+        Some(_) => Code::OriginStatus,
+        None => Code::OriginUnreachable,
+    };
+    let failure = Failure {
+        origin_status: upload.status,
+        ..Failure::new(code, format!("{why}; upload {id}: {goes_on}"))
+    };
+    not_sent(upload.status, failure)
+}
+
+/// The reply to a put that has not come to its end, with the origin's status where it answered.
+fn not_sent(status: Option<u16>, why: Failure) -> Reply {
+    Reply::failed(format!("-ERR {}\n", status.unwrap_or(0)), why)
+}
+
+/// Why a file was not taken.
+fn not_accepted(refused: &Refused) -> Failure {
+    let code = match refused {
+        Refused::Url(NoTarget::HostNotAllowed(_)) => Code::HostNotAllowed,
+        Refused::Url(_) => Code::InvalidUrl,
+        Refused::ContentType | Refused::Extension | Refused::File(_) | Refused::BrokenOff => {
+            Code::InvalidOption
+        }
+        Refused::QueueFull(_) => Code::QueueFull,
+        Refused::BytesFull(_) => Code::LibraryFull,
+        Refused::Disk(_) => Code::DiskFailed,
+    };
+    Failure::new(code, refused.to_string())
 }
 
 fn told(reply: Reply) -> Answer {
-    let mut answer = answer(StatusCode::OK, TEXT, reply.text);
+    // HTTP clients are told of a full queue as everywhere; else mod_http_cache's words are all there is.
+    let is_full = |why: &Failure| why.code == Code::QueueFull;
+    let status = match reply.why.as_ref().is_some_and(is_full) {
+        true => StatusCode::TOO_MANY_REQUESTS,
+        false => StatusCode::OK,
+    };
+    let mut answer = answer(status, TEXT, reply.text);
     if let Some(failure) = reply.why {
         let headers = answer.headers_mut();
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+        }
         headers.insert(
             "hotplate-code",
             HeaderValue::from_static(failure.code.name()),
