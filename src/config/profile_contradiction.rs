@@ -22,6 +22,8 @@ pub enum ProfileContradiction {
         /// The kind that has it.
         kind: &'static str,
     },
+    /// A key of S3 and Azure that fixed fields have no use for.
+    KeyOfStores,
     /// A key and the file that it is to be read from.
     KeyAndFile {
         /// The file's key.
@@ -61,6 +63,9 @@ impl fmt::Display for ProfileContradiction {
             Self::KeyOfOtherKind { kind } => write!(
                 f,
                 "it is for kind = \"{kind}\" and has no effect here; remove it or change kind"
+            ),
+            Self::KeyOfStores => f.write_str(
+                "it is for kind = \"s3\" or \"azure\" and has no effect here; remove it or change kind",
             ),
             Self::KeyAndFile { file } => {
                 write!(f, "{file} names a file for the same; remove one of the two")

@@ -66,6 +66,10 @@ fn keys(report: &mut Report<'_>, profile: &ProfileRule, places: &Places) {
         ("sas_token", !azure.sas_token.is_empty()),
         ("sas_token_file", azure.sas_token_file.is_some()),
     ];
+    let of_stores = [
+        ("endpoint", profile.endpoint.is_some()),
+        ("path_style", profile.path_style),
+    ];
     let of_headers = [
         ("request_headers", !profile.request_headers.is_empty()),
         (
@@ -84,6 +88,11 @@ fn keys(report: &mut Report<'_>, profile: &ProfileRule, places: &Places) {
                 let other = ProfileContradiction::KeyOfOtherKind { kind: kind.name() };
                 add(report, &place, &format!("profile.{key}"), other);
             }
+        }
+    }
+    if profile.kind == ProfileKind::Headers {
+        for (key, _) in of_stores.iter().filter(|(_, is_set)| *is_set) {
+            tell(report, places, key, ProfileContradiction::KeyOfStores);
         }
     }
     if profile.kind == ProfileKind::Headers

@@ -95,6 +95,8 @@ fn wrong_key_of_a_profile_is_told() {
         ("azure", "account_key = '!'", "profile.account_key", "base64"),
         ("azure", "account_key = 'a2V5'\nsas_token = 'sv'", "profile.sas_token", "account_key is used"),
         ("headers", "", "profile", "needs request_headers"),
+        ("headers", "request_headers = ['A: b']\nendpoint = 'http://a'", "profile.endpoint", "\"s3\" or \"azure\""),
+        ("headers", "request_headers = ['A: b']\npath_style = true", "profile.path_style", "\"s3\" or \"azure\""),
         ("headers", "request_headers = ['Host: a']", "profile.request_headers", "can't set it"),
         ("headers", "request_headers = ['Authorization']", "profile.request_headers", "not a field"),
         ("s3", "client_cert = 'ca.pem'", "profile.client_cert", "without client_key"),

@@ -265,7 +265,7 @@ fn with_profile(
                 profile.map_or("", |profile| profile.name()),
             ));
             // Where its hosts are really reached is the operator's word.
-            let has_endpoint = profile.is_some_and(|profile| profile.rule().endpoint.is_some());
+            let has_endpoint = profile.is_some_and(|profile| profile.has_endpoint());
             let source = Source::Own {
                 url,
                 profile: profile.cloned(),

@@ -104,10 +104,22 @@ impl Profile {
         &self.rule
     }
 
+    /// Whether all its hosts are reached at an endpoint that the operator names, instead of at their own names.
+    #[must_use]
+    pub fn has_endpoint(&self) -> bool {
+        self.rule.kind != ProfileKind::Headers && self.rule.endpoint.is_some()
+    }
+
     /// Where requests below `url` really go: the endpoint's place, with the bucket in path or name.
     #[must_use]
     pub fn place(&self, url: &OriginUrl) -> OriginUrl {
         place::place(&self.rule, url)
+    }
+
+    /// Whether `path` below a placed URL is that of an object, and not of a bucket, which would be listed.
+    #[must_use]
+    pub fn names_object(&self, placed: &OriginUrl, path: &[u8]) -> bool {
+        place::names_object(&self.rule, placed, path)
     }
 
     /// How the origin of `url` is reached with this profile by ourselves, not for a site's clients.

@@ -41,6 +41,47 @@ pub(super) fn place(rule: &ProfileRule, url: &OriginUrl) -> OriginUrl {
     }
 }
 
+/// Whether `path` below the placed URL `placed` is an object's: it, and the bucket where the host's name has none, are said. What is
+/// not may be a bucket, and to read that is to list it.
+pub(super) fn names_object(rule: &ProfileRule, placed: &OriginUrl, path: &[u8]) -> bool {
+    let needed = match rule.kind {
+        ProfileKind::Headers => return true,
+        // Containers are told by the query.
+        ProfileKind::Azure => 1,
+        ProfileKind::S3 if names_bucket(rule, &placed.host) => 1,
+        ProfileKind::S3 => 2,
+    };
+    let whole = [placed.base.as_bytes(), path].concat();
+    segments(path) > 0 && segments(&whole) >= needed
+}
+
+/// Whether a placed URL's host has the bucket in its name.
+fn names_bucket(rule: &ProfileRule, host: &str) -> bool {
+    if rule.path_style {
+        return false;
+    }
+    match &rule.endpoint {
+        Some(endpoint) => {
+            let before = host.strip_suffix(endpoint.host.as_str());
+            before.is_some_and(|before| before.len() > 1 && before.ends_with('.'))
+        }
+        // AWS's private links have `bucket` itself before the service's name.
+        None => bucket(rule, host).is_some() && !host.ends_with(".vpce.amazonaws.com"),
+    }
+}
+
+/// How many names a path has, by the strictest reading: encoded slashes and dots are ones, and empty names none.
+fn segments(path: &[u8]) -> usize {
+    let text = String::from_utf8_lossy(path).to_ascii_lowercase();
+    let text = text.replace("%2f", "/").replace("%2e", ".");
+    text.split('/')
+        .fold(0_usize, |count, segment| match segment {
+            "" | "." => count,
+            ".." => count.saturating_sub(1),
+            _ => count + 1,
+        })
+}
+
 /// Bucket and service of a host's name.
 fn bucket<'h>(rule: &ProfileRule, host: &'h str) -> Option<(&'h str, &'h str)> {
     let after = |before: &'h str| {
@@ -148,6 +189,67 @@ mod tests {
         for (rule, host, expected) in cases {
             let placed = place(&rule, &url(true, host, 443, "/x"));
             assert_eq!(placed.to_string(), expected, "{host}");
+        }
+    }
+
+    #[test]
+    fn bucket_itself_is_no_object_wherever_it_is_said() {
+        let minio = || Some(url(false, "minio", 9000, ""));
+        let cases = [
+            (rule(None, false), "minio", "", "/recordings", false),
+            (rule(None, false), "minio", "", "/recordings/", false),
+            (rule(None, false), "minio", "", "//recordings//", false),
+            (rule(None, false), "minio", "", "/recordings/%2F", false),
+            (
+                rule(None, false),
+                "minio",
+                "",
+                "/recordings/a/%2e%2E",
+                false,
+            ),
+            (rule(None, false), "minio", "", "/recordings/a", true),
+            (rule(None, false), "minio", "/recordings", "/a", true),
+            (rule(None, false), "minio", "/recordings", "/", false),
+            (
+                rule(None, false),
+                "s3.eu-west-1.amazonaws.com",
+                "",
+                "/b",
+                false,
+            ),
+            (
+                rule(None, false),
+                "b.s3.eu-west-1.amazonaws.com",
+                "",
+                "/a",
+                true,
+            ),
+            (
+                rule(None, false),
+                "b.s3.eu-west-1.amazonaws.com",
+                "",
+                "/",
+                false,
+            ),
+            (
+                rule(None, false),
+                "bucket.vpce-1.s3.us-east-1.vpce.amazonaws.com",
+                "",
+                "/b",
+                false,
+            ),
+            (rule(None, false), "calls.media.example", "", "/a", true),
+            (rule(None, true), "calls.media.example", "", "/a", true),
+            (rule(None, true), "calls.media.example", "", "/", false),
+            (rule(minio(), true), "calls.media.example", "", "/a", true),
+            (rule(minio(), false), "calls.media.example", "", "/a", true),
+            (rule(minio(), false), "other.example", "", "/a", false),
+            (rule(minio(), false), "other.example", "", "/a/b", true),
+        ];
+        for (rule, host, base, path, expected) in cases {
+            let placed = place(&rule, &url(true, host, 443, base));
+            let found = names_object(&rule, &placed, path.as_bytes());
+            assert_eq!(found, expected, "{host}{base}{path}");
         }
     }
 
