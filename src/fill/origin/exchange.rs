@@ -5,8 +5,9 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Poll, ready};
 
-use hyper::Response;
 use hyper::body::Incoming;
+use hyper::{Request, Response};
+use tokio::time::timeout;
 
 use super::body::OriginBody;
 use super::connection::Connection;
@@ -15,6 +16,7 @@ use super::head::{judge, persists};
 use super::pool::{Carrier, Place, Pool};
 use super::request::Outgoing;
 use super::response::{OriginResponse, head_fault, version_of};
+use super::upload::Upload;
 use super::watch::Watch;
 use super::wire::Account;
 use crate::fill::profile::CredentialFault;
@@ -112,10 +114,12 @@ async fn ask(
     outgoing: &Outgoing,
     deadline: Option<MonoNanos>,
 ) -> Result<OriginResponse, Failure> {
+    // Keys may come from elsewhere, and nobody waits for them with a connection in hand.
+    let mut message = signed(pool, outgoing, deadline).await?;
     let mut place = pool.place().await.map_err(Failure::before_sending)?;
     if let Some(connection) = pool.take_idle() {
         pool.counts.reused();
-        match exchange(connection, place, outgoing, deadline).await {
+        match exchange((connection, place), outgoing, message, deadline).await {
             Ok(mut response) => {
                 (response.url_index, response.is_reused) = (index, true);
                 return Ok(response);
@@ -125,41 +129,59 @@ async fn ask(
             {
                 pool.counts.stale();
                 place = kept;
+                message = signed(pool, outgoing, deadline).await?;
             }
             Err((failure, _)) => return Err(failure),
         }
     }
     let opened = pool.connect(deadline).await;
     let connection = opened.map_err(Failure::before_sending)?;
-    let mut response = exchange(connection, place, outgoing, deadline)
+    let mut response = exchange((connection, place), outgoing, message, deadline)
         .await
         .map_err(|(failure, _)| failure)?;
     response.url_index = index;
     Ok(response)
 }
 
+/// The message of an attempt, signed by `deadline`, or in the time that a connection may take.
+async fn signed(
+    pool: &Pool,
+    outgoing: &Outgoing,
+    deadline: Option<MonoNanos>,
+) -> Result<Request<Upload>, Failure> {
+    let now = clock::mono();
+    let own = now.after(pool.settings.connect_timeout);
+    let by = deadline.map_or(own, |deadline| deadline.min(own));
+    let found = match timeout(by.since(now), outgoing.signed(&pool.url)).await {
+        Ok(found) => found,
+        Err(_) => {
+            let fault = CredentialFault::Late;
+            if let Some(profile) = outgoing.profile() {
+                profile.complain(fault);
+            }
+            Err(OriginFault::Credentials(fault))
+        }
+    };
+    found.map_err(Failure::before_sending)
+}
+
 /// Sends the request on `connection` and reads the response's head. A failure closes the connection and gives the place back.
 async fn exchange(
-    mut connection: Connection,
-    place: Place,
+    (mut connection, place): (Connection, Place),
     outgoing: &Outgoing,
+    message: Request<Upload>,
     deadline: Option<MonoNanos>,
 ) -> Result<OriginResponse, (Failure, Option<Place>)> {
     let settings = Rc::clone(place.settings());
     connection.begin();
-    let found = match outgoing.signed(place.url()).await {
-        Ok(message) => {
-            let response = connection.sender.send_request(message);
-            let wait = HeadWait {
-                outgoing,
-                account: &connection.account,
-                timeout: settings.first_byte_timeout,
-                deadline,
-            };
-            wait.wait(response, &mut connection.watch).await
-        }
-        Err(fault) => Err(fault),
+    let response = connection.sender.send_request(message);
+    let wait = HeadWait {
+        outgoing,
+        account: &connection.account,
+        timeout: settings.first_byte_timeout,
+        deadline,
     };
+    let found = wait.wait(response, &mut connection.watch).await;
     let checked = found.and_then(|response| {
         connection.account.head_came();
         let (framing, fields) = judge(&response, outgoing.is_head())?;

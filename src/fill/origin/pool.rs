@@ -69,11 +69,6 @@ impl Place {
     pub(super) fn settings(&self) -> &Rc<OriginSettings> {
         &self.pool.settings
     }
-
-    /// The URL that the connection is to.
-    pub(super) fn url(&self) -> &OriginUrl {
-        &self.pool.url
-    }
 }
 
 impl Drop for Place {

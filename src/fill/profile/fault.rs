@@ -11,6 +11,8 @@ use crate::units::UnixSeconds;
 pub enum CredentialFault {
     /// There are none, wherever they were looked for.
     Missing,
+    /// Whoever has them did not give them in time.
+    Late,
     /// They are of no use: a key that is not of its form, a file that can't be read.
     Unusable,
     /// The request can't be signed: its path is not UTF-8 once decoded.
@@ -33,6 +35,7 @@ impl CredentialFault {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Missing => "credentials_missing",
+            Self::Late => "credentials_late",
             Self::Unusable => "credentials_unusable",
             Self::Unsignable => "unsignable",
             Self::UnknownKey => "unknown_key",
@@ -48,7 +51,7 @@ impl CredentialFault {
     pub const fn may_pass(self) -> bool {
         matches!(
             self,
-            Self::Missing | Self::Unusable | Self::Skew(_) | Self::Expired
+            Self::Missing | Self::Late | Self::Unusable | Self::Skew(_) | Self::Expired
         )
     }
 }
@@ -58,6 +61,9 @@ impl fmt::Display for CredentialFault {
         let text = match self {
             Self::Missing => {
                 "no credentials: none in the profile, the environment, the shared files or a role; set the profile's keys"
+            }
+            Self::Late => {
+                "the credentials did not come in time: the service or the file that has them does not answer within connect_timeout"
             }
             Self::Unusable => {
                 "the credentials can't be used: a file that can't be read, or a key that is not of its form"
