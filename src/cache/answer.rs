@@ -99,6 +99,7 @@ impl Reply {
             | Rule::OriginAddressRefused
             | Rule::OriginCredentials
             | Rule::OriginBroken => Self::BadGateway,
+            Rule::CredentialsNotLent => Self::Forbidden,
             Rule::Loop => Self::Loop,
             Rule::OriginTimeout | Rule::OnlyIfCached => Self::GatewayTimeout,
             _ => Self::Unavailable,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use hashbrown::HashMap;
 
-use super::origin::{Origin, OriginCounts, OriginSettings};
+use super::origin::{Asker, Origin, OriginCounts, OriginSettings};
 use super::profile::Profiles;
 use crate::policy::origin_rule::OriginRule;
 use crate::units::SiteId;
@@ -67,7 +67,10 @@ impl Origins {
         let known = known.and_then(|place| foreign.remove(place));
         let kept = match known.filter(|(_, origin)| has_profile_of(origin, &profiles)) {
             Some(kept) => kept,
-            None => (Arc::clone(rule), self.make(rule, &profiles)?),
+            None => (
+                Arc::clone(rule),
+                self.make(rule, &profiles, Asker::Library)?,
+            ),
         };
         let origin = Rc::clone(&kept.1);
         if foreign.len() >= FOREIGN_MAX {
@@ -96,13 +99,13 @@ impl Origins {
         if let Some(origin) = made.origins.get(&site) {
             return Some(Rc::clone(origin));
         }
-        let origin = self.make(newest.get(&site)?, &profiles)?;
+        let origin = self.make(newest.get(&site)?, &profiles, Asker::Clients)?;
         made.origins.insert(site, Rc::clone(&origin));
         Some(origin)
     }
 
-    fn make(&self, rule: &OriginRule, profiles: &Profiles) -> Option<Rc<Origin>> {
-        let Some(settings) = settings_of(rule, profiles) else {
+    fn make(&self, rule: &OriginRule, profiles: &Profiles, asker: Asker) -> Option<Rc<Origin>> {
+        let Some(settings) = settings_of(rule, profiles, asker) else {
             tracing::error!("the profile {:?} of an origin is gone", rule.profile);
             return None;
         };
@@ -125,22 +128,74 @@ fn has_profile_of(origin: &Origin, profiles: &Profiles) -> bool {
     })
 }
 
-/// How a site's origin is asked; none where its profile is not there. What the site says of TLS goes before the profile's.
+/// How an origin is asked; none where its profile is not there. What a site says of TLS goes before the profile's; what
+/// `[library]` says is for hosts without a profile, as it is for none in particular.
 pub(in crate::fill) fn settings_of(
     rule: &OriginRule,
     profiles: &Profiles,
+    asker: Asker,
 ) -> Option<OriginSettings> {
-    let mut settings = OriginSettings::from(rule);
+    let mut settings = OriginSettings {
+        asker,
+        ..OriginSettings::from(rule)
+    };
     if rule.profile.is_empty() {
         return Some(settings);
     }
     let profile = profiles.named(&rule.profile)?;
     settings.urls = rule.urls.iter().map(|url| profile.place(url)).collect();
-    if rule.ca_file.is_none() && rule.verify_peer {
+    if asker == Asker::Library {
+        settings.tls = profile.tls();
+        settings.total_timeout = Some(profile.rule().total_timeout);
+    } else if rule.ca_file.is_none() && rule.verify_peer {
         settings.tls = profile.tls();
     } else {
         settings.tls.client = profile.client_identity();
     }
     settings.profile = Some(Arc::clone(profile));
     Some(settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::fill::profile::settings::ProfileTls;
+    use crate::fill::profile::{Environment, ProfileRule};
+
+    #[test]
+    fn profile_says_how_its_hosts_are_reached_for_the_library() {
+        let profile = ProfileRule {
+            name: "it".to_owned(),
+            tls: ProfileTls {
+                ca_file: Some("/own.pem".into()),
+                ..ProfileTls::default()
+            },
+            total_timeout: Duration::from_secs(7),
+            ..ProfileRule::default()
+        };
+        let profiles =
+            Profiles::following(&Profiles::default(), &[profile], &Environment::default());
+        let rule = OriginRule {
+            profile: "it".to_owned(),
+            verify_peer: false,
+            ..OriginRule::default()
+        };
+        let found = settings_of(&rule, &profiles, Asker::Library).unwrap();
+        assert_eq!(found.tls, profiles.named("it").unwrap().tls());
+        assert!(found.tls.verify_peer && found.tls.verify_host);
+        assert_eq!(found.total_timeout, Some(Duration::from_secs(7)));
+        assert_eq!(found.asker, Asker::Library);
+        // A site speaks for itself.
+        let found = settings_of(&rule, &profiles, Asker::Clients).unwrap();
+        assert!(!found.tls.verify_peer && found.total_timeout.is_none());
+        // Without a profile, what [library] says holds.
+        let none = OriginRule {
+            profile: String::new(),
+            ..rule
+        };
+        let found = settings_of(&none, &profiles, Asker::Library).unwrap();
+        assert!(!found.tls.verify_peer && found.profile.is_none());
+    }
 }

@@ -61,6 +61,8 @@ pub enum Rule {
     OriginAddressRefused,
     /// There are no credentials to ask the origin with, or they are of no use.
     OriginCredentials,
+    /// The origin's credentials are lent for reading objects alone, and the request does something else.
+    CredentialsNotLent,
     /// The origin did not answer in time.
     OriginTimeout,
     /// What the origin said makes no sense, or it broke off.
@@ -106,6 +108,7 @@ impl Rule {
             Self::OriginNameUnknown => "fwd=miss; detail=origin-name-unknown",
             Self::OriginAddressRefused => "fwd=miss; detail=origin-address-refused",
             Self::OriginCredentials => "fwd=miss; detail=origin-credentials",
+            Self::CredentialsNotLent => "detail=credentials-not-lent",
             Self::OriginTimeout => "fwd=miss; detail=origin-timeout",
             Self::OriginBroken => "fwd=miss; detail=origin-broken",
             Self::OriginBusy => "fwd=miss; detail=origin-busy",

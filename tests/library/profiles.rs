@@ -82,6 +82,38 @@ fn named_profile_is_for_that_origin_alone_and_what_it_brought_for_those_who_name
 }
 
 #[test]
+fn query_goes_to_a_private_bucket_and_no_listing_is_signed() {
+    let origin = Origin::start();
+    origin.otherwise(|asked| {
+        let made = Made::new(asked.target.len() as u64, 1000);
+        made.max_age(600).reply(asked)
+    });
+    let mut shelf = Shelf::open();
+    shelf.setup.config.profiles = vec![format!(
+        "name = \"s3\"\nkind = \"s3\"\ndomains = [\"{}\"]\naccess_key_id = \"AKID\"\nsecret_access_key = \"key\"",
+        origin.address()
+    )];
+    let server = shelf.start();
+    for (target, sent, is_signed) in [
+        ("/b/a.wav?versionId=1", "/b/a.wav?versionId=1", true),
+        ("/b/a.wav?versionId=2", "/b/a.wav?versionId=2", true),
+        (
+            "/b/a.wav?versionId=x+y=",
+            "/b/a.wav?versionId=x%2By%3D",
+            true,
+        ),
+        ("/b/?list-type=2", "/b/?list-type=2", false),
+    ] {
+        let before = origin.asked().len();
+        got(&server, &format!("{}{target}", origin.url()));
+        let asked = origin.await_asked(before + 1);
+        assert_eq!(asked[before].target, sent);
+        let shown = asked[before].field("authorization");
+        assert_eq!(shown.is_some(), is_signed, "{target}");
+    }
+}
+
+#[test]
 fn freeswitch_names_a_profile_in_braces() {
     let origin = private(1);
     let server = server("");

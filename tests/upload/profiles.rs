@@ -195,7 +195,7 @@ fn azure_container_is_read_with_signatures_that_are_verified() {
 /// A server before a scripted origin, with profiles.
 fn before(origin: &Origin, profiles: &str) -> Server {
     let mut setup = Setup::new();
-    let site = site(&[], &origin.url(), "it");
+    let site = site(&[], &format!("{}/b", origin.url()), "it");
     setup.config.sites.push(format!("{site}\n{profiles}"));
     setup.start(Driver::Epoll)
 }
@@ -215,7 +215,7 @@ fn fixed_fields_take_the_place_of_the_clients() {
     let asked = origin.await_asked(1);
     assert_eq!(asked[0].lines("authorization"), ["Bearer hidden-token"]);
     assert_eq!(asked[0].lines("x-tenant"), ["one"]);
-    assert_eq!(asked[0].target, "/a?b=c");
+    assert_eq!(asked[0].target, "/b/a?b=c");
     // What the client may change goes on as the client's.
     server.ask(
         &Request::new("POST", "/a")
@@ -235,7 +235,7 @@ fn clock_and_session_are_told_from_refusals() {
         .undated()
         .field("Date", "Sun, 06 Nov 1994 08:49:37 GMT")
         .body(error("RequestTimeTooSkewed"));
-    origin.says("/skewed", skewed);
+    origin.says("/b/skewed", skewed);
     let server = before(
         &origin,
         "[[profile]]\nname = \"it\"\nkind = \"s3\"\naccess_key_id = \"AKID\"\nsecret_access_key = \"hidden-key\"\n\
@@ -252,9 +252,9 @@ fn clock_and_session_are_told_from_refusals() {
         Some("hidden-session")
     );
     // What is about the object and not the credentials is the client's to see.
-    origin.says("/denied", reply(403).body(error("AccessDenied")));
+    origin.says("/b/denied", reply(403).body(error("AccessDenied")));
     server.ask(&get("/denied")).expect(403);
-    origin.says("/expired", reply(400).body(error("ExpiredToken")));
+    origin.says("/b/expired", reply(400).body(error("ExpiredToken")));
     server.ask(&get("/expired")).expect(502);
     shows_none_of(&server, &["hidden-key", "hidden-session"]);
 }
@@ -262,7 +262,7 @@ fn clock_and_session_are_told_from_refusals() {
 #[test]
 fn each_attempt_is_signed_anew_and_in_its_own_name() {
     let origin = Origin::start();
-    origin.queue("/a", [reply(200).max_age(60).body("a").close()]);
+    origin.queue("/b/a", [reply(200).max_age(60).body("a").close()]);
     origin.otherwise(|_| reply(200).max_age(60).body("b"));
     let server = before(
         &origin,
@@ -282,6 +282,30 @@ fn each_attempt_is_signed_anew_and_in_its_own_name() {
     let line = asked[0].field("authorization").unwrap_or_default();
     let signed = "SignedHeaders=host;x-amz-content-sha256;x-amz-date,";
     assert!(line.contains(signed), "{line}");
+}
+
+#[test]
+fn bucket_in_the_path_is_never_listed_with_credentials() {
+    let origin = Origin::start();
+    origin.otherwise(|_| reply(200).max_age(60).body("ours"));
+    let mut setup = Setup::new();
+    let site = site(&[], &origin.url(), "it");
+    let profile = "[[profile]]\nname = \"it\"\nkind = \"s3\"\naccess_key_id = \"AKID\"\nsecret_access_key = \"key\"";
+    setup.config.sites.push(format!("{site}\n{profile}"));
+    let server = setup.start(Driver::Epoll);
+    for (target, is_signed) in [
+        ("/recordings", false),
+        ("/recordings/", false),
+        ("/recordings?list-type=2", false),
+        ("/", false),
+        ("/recordings/a.wav", true),
+    ] {
+        let before = origin.asked().len();
+        server.ask(&get(target)).expect(200);
+        let asked = origin.await_asked(before + 1);
+        let shown = asked[before].field("authorization");
+        assert_eq!(shown.is_some(), is_signed, "{target}");
+    }
 }
 
 #[test]

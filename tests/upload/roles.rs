@@ -23,7 +23,7 @@ fn shown(profile: &str, environment: &[(&str, &str)], files: &[(&str, &str)]) ->
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
     let server = setup.start(Driver::Epoll);
-    server.ask(&get("/a")).expect(200);
+    server.ask(&get("/b/a")).expect(200);
     let asked = origin.await_asked(1);
     let line = asked[0]
         .field("authorization")
@@ -124,8 +124,8 @@ fn profile_without_keys_anywhere_fails_at_once_and_says_so() {
     setup.config.sites.push(format!("{site}\n{profile}"));
     setup.config.environment = vec![("HOME".to_owned(), "/nonexistent".to_owned())];
     let server = setup.start(Driver::Epoll);
-    server.ask(&get("/a")).expect(502);
-    server.ask(&get("/a")).expect(502);
+    server.ask(&get("/b/a")).expect(502);
+    server.ask(&get("/b/a")).expect(502);
     assert!(origin.asked().is_empty());
     let output = server.output();
     assert_eq!(

@@ -587,6 +587,7 @@ fn rule_of(fault: OriginFault) -> Rule {
         _ if fault == OriginFault::Dns => Rule::OriginNameUnknown,
         _ if fault == OriginFault::Forbidden => Rule::OriginAddressRefused,
         _ if matches!(fault, OriginFault::Credentials(_)) => Rule::OriginCredentials,
+        _ if fault == OriginFault::NotLent => Rule::CredentialsNotLent,
         _ if fault.is_before_connection() => Rule::OriginUnreachable,
         _ => Rule::OriginBroken,
     }

@@ -168,6 +168,10 @@ impl Failure {
                 Code::Credentials,
                 "its [[profile]] has no credentials, or they can't sign the request; the log says which and why",
             ),
+            Rule::CredentialsNotLent => (
+                Code::Credentials,
+                "the client certificate of its [[profile]] is shown for objects alone, and the URL names none: it would list them",
+            ),
             Rule::OriginTimeout => (Code::OriginTimeout, "the origin did not answer in time"),
             Rule::OriginBusy => (
                 Code::Busy,

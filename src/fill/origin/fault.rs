@@ -47,6 +47,8 @@ pub enum OriginFault {
     Unsendable,
     /// A private origin can't be asked with the profile's credentials, or refuses them.
     Credentials(CredentialFault),
+    /// The origin takes our own certificate for credentials, and these are not lent for such a request: it reads no object.
+    NotLent,
 }
 
 /// What was wrong with TLS.
@@ -78,7 +80,7 @@ pub enum HeadFault {
 }
 
 /// How many kinds of faults there are.
-pub const FAULT_COUNT: usize = 20;
+pub const FAULT_COUNT: usize = 21;
 
 impl OriginFault {
     /// The kinds' names, by [`index`](Self::index); labels of metrics.
@@ -103,6 +105,7 @@ impl OriginFault {
         "unsendable",
         "credentials",
         "forbidden",
+        "not_lent",
     ];
 
     /// The kind's number, 0-based, below [`FAULT_COUNT`].
@@ -129,6 +132,7 @@ impl OriginFault {
             Self::Unsendable => 17,
             Self::Credentials(_) => 18,
             Self::Forbidden => 19,
+            Self::NotLent => 20,
         }
     }
 
@@ -142,6 +146,7 @@ impl OriginFault {
             | Self::TotalTimeout => 504,
             Self::Busy => 503,
             Self::Body | Self::Unsendable => 400,
+            Self::NotLent => 403,
             Self::Refused
             | Self::Unreachable
             | Self::Dns
@@ -180,6 +185,7 @@ impl OriginFault {
             Self::Busy => "connection_limit_reached",
             Self::UpgradeRefused => "http_upgrade_failed",
             Self::Body | Self::Unsendable => "http_request_error",
+            Self::NotLent => "http_request_denied",
             Self::Credentials(_) => "proxy_configuration_error",
         }
     }
@@ -207,7 +213,8 @@ impl OriginFault {
             | Self::BadFraming
             | Self::UpgradeRefused
             | Self::Body
-            | Self::Unsendable => false,
+            | Self::Unsendable
+            | Self::NotLent => false,
             Self::Credentials(fault) => fault.may_pass(),
         }
     }
@@ -264,6 +271,7 @@ mod tests {
         OriginFault::Unsendable,
         OriginFault::Credentials(CredentialFault::WrongKey),
         OriginFault::Forbidden,
+        OriginFault::NotLent,
     ];
 
     #[test]
@@ -281,7 +289,10 @@ mod tests {
         for fault in ALL {
             let is_late = format!("{fault:?}").ends_with("Timeout");
             assert_eq!(fault.status() == 504, is_late, "{fault:?}");
-            let is_clients = matches!(fault, OriginFault::Body | OriginFault::Unsendable);
+            let is_clients = matches!(
+                fault,
+                OriginFault::Body | OriginFault::Unsendable | OriginFault::NotLent
+            );
             assert_eq!(fault.status() < 500, is_clients, "{fault:?}");
         }
     }

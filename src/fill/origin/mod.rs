@@ -41,7 +41,7 @@ use self::pool::Pool;
 use self::request::Outgoing;
 pub use self::request::{Informational, OriginRequest, RequestBody, Retry};
 pub use self::response::OriginResponse;
-pub use self::settings::{ClientIdentity, OriginSettings, OriginUrl, TlsSettings};
+pub use self::settings::{Asker, ClientIdentity, OriginSettings, OriginUrl, TlsSettings};
 pub use self::tls::{TlsSetupError, connector};
 pub use self::upload::{Piece, RequestStream};
 use crate::sys::clock;

@@ -11,11 +11,11 @@ use hyper::header::{
 use hyper::{HeaderMap, Method, Request};
 
 use super::fault::OriginFault;
-use super::settings::{OriginSettings, OriginUrl};
+use super::settings::{Asker, OriginSettings, OriginUrl};
 use super::target::origin_form;
 use super::upload::{RequestStream, Upload, UploadSource};
 use crate::fill::profile::Profile;
-use crate::fill::profile::guard::guard;
+use crate::fill::profile::guard::{Guarded, guard, lists};
 use crate::http::fields::{FieldLines as _, Fields};
 
 /// What the origin is asked.
@@ -99,11 +99,12 @@ impl Outgoing {
         }
         let mut profile = settings.profile.clone();
         let names_host = profile.as_ref().is_some_and(|profile| profile.names_host());
-        if settings.is_for_clients
-            && let Some(lent) = &profile
+        if let Some(lent) = &profile
+            && let Some(guarded) = guarded(&request, settings, lent)
         {
-            let OriginRequest { target, fields, .. } = &request;
-            let guarded = guard(lent.kind(), &request.method, target, fields);
+            if !guarded.is_signed && shows_identity(settings) {
+                return Err(OriginFault::NotLent);
+            }
             (request.target, request.fields) = (guarded.target, guarded.fields);
             profile = profile.filter(|_| guarded.is_signed);
         }
@@ -222,6 +223,39 @@ impl Outgoing {
     pub(super) fn is_given_up(&self) -> bool {
         self.upload().is_some_and(|upload| upload.is_given_up())
     }
+}
+
+/// What of a request goes on with the credentials of `lent`; none: all of it, as it is.
+fn guarded(request: &OriginRequest, settings: &OriginSettings, lent: &Profile) -> Option<Guarded> {
+    let OriginRequest { target, fields, .. } = request;
+    let names_object = |path: &[u8]| {
+        let mut urls = settings.urls.iter();
+        urls.all(|url| lent.names_object(url, path))
+    };
+    match settings.asker {
+        Asker::Own => None,
+        Asker::Clients => Some(guard(
+            lent.kind(),
+            &request.method,
+            target,
+            fields,
+            names_object,
+        )),
+        Asker::Library => {
+            let end = memchr::memchr(b'?', target).unwrap_or(target.len());
+            let (path, query) = target.split_at(end);
+            Some(Guarded {
+                target: target.clone(),
+                fields: fields.clone(),
+                is_signed: names_object(path) && !lists(lent.kind(), query),
+            })
+        }
+    }
+}
+
+/// Whether our own certificate is shown on connections, whatever is asked on them.
+fn shows_identity(settings: &OriginSettings) -> bool {
+    settings.tls.client.is_some() && settings.urls.iter().any(|url| url.https)
 }
 
 /// Fields that this connection decides on, not those who forward the message (RFC 9110 s7.6.1).

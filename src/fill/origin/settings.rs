@@ -44,8 +44,8 @@ pub struct OriginSettings {
     pub trusts_forwarded: bool,
     /// The credentials that requests show.
     pub profile: Option<Arc<Profile>>,
-    /// Whether the requests are those of a site's clients, so that credentials are lent for reading objects alone.
-    pub is_for_clients: bool,
+    /// Whose requests these are, which says what the credentials are lent for.
+    pub asker: Asker,
     /// Whether only public addresses are connected to.
     pub public_only: bool,
 }
@@ -70,10 +70,21 @@ impl Default for OriginSettings {
             host: String::new(),
             trusts_forwarded: false,
             profile: None,
-            is_for_clients: false,
+            asker: Asker::Own,
             public_only: false,
         }
     }
+}
+
+/// Whose requests an origin is asked with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asker {
+    /// Anybody who reaches a site: the credentials are lent for reading objects, without a query of theirs.
+    Clients,
+    /// The library, for those who may use it: they are lent for reading objects in any version, and for no listing.
+    Library,
+    /// This machine itself, which means what it asks.
+    Own,
 }
 
 /// What https origins have to prove, and to whom; and what is proved to them.
@@ -131,7 +142,7 @@ impl From<&OriginRule> for OriginSettings {
             },
             host: rule.host.clone(),
             trusts_forwarded: rule.trusts_forwarded,
-            is_for_clients: true,
+            asker: Asker::Clients,
             public_only: rule.public_only,
             ..Self::default()
         }

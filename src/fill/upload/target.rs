@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use crate::fill::origin::OriginSettings;
+use crate::fill::origin::{Asker, OriginSettings};
 use crate::fill::origins;
 use crate::fill::profile::{Profile, ProfileKind, Profiles};
 use crate::index::sites::SiteTable;
@@ -184,9 +184,9 @@ impl Routes {
         let (rule, _) = sites
             .iter()
             .find(|(rule, _)| rule.hosts.iter().any(|own| own == host))?;
-        let mut settings = origins::settings_of(rule.origin.as_ref()?, profiles)?;
+        let mut settings = origins::settings_of(rule.origin.as_ref()?, profiles, Asker::Own)?;
         settings.urls.truncate(1);
-        settings.is_for_clients = false;
+        settings.asker = Asker::Own;
         let of_profile = settings.profile.as_ref();
         let total = of_profile.map_or(TOTAL_TIMEOUT, |profile| profile.rule().total_timeout);
         settings.total_timeout = Some(total);

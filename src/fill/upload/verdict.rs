@@ -103,6 +103,7 @@ fn in_words(fault: OriginFault) -> String {
         OriginFault::Unsendable => "the URL can't be sent".to_owned(),
         OriginFault::Busy => "too many requests wait for this origin".to_owned(),
         OriginFault::Credentials(fault) => fault.to_string(),
+        OriginFault::NotLent => "the profile's certificate is lent for reading objects alone".to_owned(),
         OriginFault::Truncated
         | OriginFault::OverLong
         | OriginFault::BadHead(_)

@@ -9,6 +9,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::*;
+use crate::fill::profile::{Environment, Profile, ProfileKind, ProfileRule, Secret};
 
 /// An authority, and a server's settings for a certificate of it.
 struct Authority {
@@ -293,6 +294,47 @@ fn certificate_of_our_own_is_shown_to_who_asks_for_one() {
         let error = Origin::new(settings, Arc::default()).unwrap_err();
         assert!(!error.to_string().contains("BEGIN"), "{error}");
     }
+}
+
+#[test]
+fn clients_read_objects_with_our_certificate_and_do_nothing_else() {
+    let authority = Authority::certifying(&["localhost"]);
+    let peer = answering(&authority);
+    let [certificates, key] = &authority.identity;
+    let rule = ProfileRule {
+        kind: ProfileKind::Headers,
+        request_headers: vec![("X-Own".to_owned(), Secret::new("1"))],
+        ..ProfileRule::default()
+    };
+    let with = |asker| {
+        let mut settings = settings(&[&peer]);
+        settings.urls[0].https = true;
+        settings.urls[0].host = "localhost".to_owned();
+        settings.tls = TlsSettings {
+            client: Some(ClientIdentity {
+                certificates: certificates.path().to_owned(),
+                key: key.path().to_owned(),
+            }),
+            ..authority.trusted()
+        };
+        settings.profile = Some(Arc::new(Profile::new(
+            rule.clone(),
+            &Environment::default(),
+        )));
+        settings.asker = asker;
+        origin(settings)
+    };
+    run(async {
+        let origin = with(Asker::Clients);
+        assert_eq!(ask(&origin).await, Ok(100_000));
+        for method in ["PUT", "POST", "DELETE", "OPTIONS", "get"] {
+            let found = origin.send(request(method, "/")).await;
+            assert_eq!(found.map(drop), Err(OriginFault::NotLent), "{method}");
+        }
+        assert_eq!(counted(&origin.counts().figures(), OriginFault::NotLent), 5);
+        let own = with(Asker::Own).send(request("PUT", "/")).await;
+        assert_eq!(own.map(|response| response.status), Ok(200));
+    });
 }
 
 #[test]
