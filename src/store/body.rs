@@ -75,6 +75,21 @@ struct Inner {
     charged: u64,
 }
 
+impl Inner {
+    /// Whether the bytes from `first` to before `end` are all at hand, verified or not.
+    fn has(&self, first: u64, end: u64) -> bool {
+        let mut at = first;
+        while at < end {
+            let run = self.present.run_from(at).max(self.unverified.run_from(at));
+            if run == 0 {
+                return false;
+            }
+            at = at.saturating_add(run);
+        }
+        true
+    }
+}
+
 /// The end that writes.
 #[derive(Debug)]
 pub struct BodyWriter {
@@ -176,19 +191,7 @@ impl Body {
         if self.state() != BodyState::Open || self.is_coming.load(Ordering::Relaxed) {
             return true;
         }
-        let inner = self.lock();
-        let mut at = first;
-        while at < end {
-            let run = inner
-                .present
-                .run_from(at)
-                .max(inner.unverified.run_from(at));
-            if run == 0 {
-                return false;
-            }
-            at = at.saturating_add(run);
-        }
-        true
+        self.lock().has(first, end)
     }
 
     /// Whether all of it is in its file or in memory, verified or not, so that nothing of it has to be fetched.
@@ -200,19 +203,7 @@ impl Body {
         let Some(size) = self.size() else {
             return false;
         };
-        let inner = self.lock();
-        let mut at = 0;
-        while at < size {
-            let run = inner
-                .present
-                .run_from(at)
-                .max(inner.unverified.run_from(at));
-            if run == 0 {
-                return false;
-            }
-            at = at.saturating_add(run);
-        }
-        true
+        self.lock().has(0, size)
     }
 
     /// Whether all of it is on its way, whoever asks.
