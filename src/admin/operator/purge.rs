@@ -9,9 +9,11 @@ use serde::Serialize;
 
 use super::asked_url::AskedUrl;
 use super::{CacheOperator, key_text};
+use crate::fill::disk::Removed;
 use crate::index::cached::Matcher;
+use crate::index::response::Response;
 use crate::index::responses::marked_stale;
-use crate::store::disk::Selection;
+use crate::store::disk::{Label, Selection};
 
 /// Most keys that an answer names.
 pub const KEYS_MAX: usize = 1000;
@@ -146,47 +148,50 @@ impl CacheOperator {
         is_soft: bool,
         told: &mut Told,
     ) -> Result<u64, Unmeant> {
-        let in_memory = self.remove_from_memory(matcher, is_soft, told);
+        let mut removed = Removed::default();
+        self.remove_from_memory(matcher, is_soft, |response| {
+            if removed.in_memory(response) {
+                told.key(&response.key);
+            }
+        });
         let Some(disk) = &self.disk else {
-            return Ok(in_memory);
+            return Ok(removed.count());
         };
         let selection = selection(matcher);
+        let met = |label: &Label| {
+            if removed.on_disk(label) {
+                told.key(&label.key);
+            }
+        };
         let on_disk = if is_soft {
-            disk.mark_stale(&selection, |label| told.key(&label.key))
+            disk.mark_stale(&selection, met)
         } else {
-            disk.remove(&selection, |label| told.key(&label.key))
+            disk.remove(&selection, met)
         };
         // What was brought up meanwhile; it was on disk, and is counted there.
-        let mut nothing = Told {
-            keys: Vec::new(),
-            max: 0,
-        };
-        self.remove_from_memory(matcher, is_soft, &mut nothing);
+        self.remove_from_memory(matcher, is_soft, |_| {});
         match on_disk {
-            Ok(on_disk) => Ok(in_memory + on_disk),
+            Ok(_) => Ok(removed.count()),
             Err(error) => Err(Unmeant::Disk(error.to_string())),
         }
     }
 
-    /// Purges in memory; how many there were that are not on disk too.
-    fn remove_from_memory(&self, matcher: &Matcher<'_>, is_soft: bool, told: &mut Told) -> u64 {
-        let mut count = 0;
-        let purge = self.responses.purge(matcher, |response| {
-            if response.object.on_disk().is_none() {
-                count += 1;
-                told.key(&response.key);
-            }
+    fn remove_from_memory(
+        &self,
+        matcher: &Matcher<'_>,
+        is_soft: bool,
+        mut met: impl FnMut(&Response),
+    ) {
+        self.responses.purge(matcher, |response| {
+            met(response);
             is_soft.then(|| marked_stale(response)).flatten()
         });
-        debug_assert!(purge.count >= count);
-        count
     }
 
     fn count(&self, matcher: &Matcher<'_>, told: &mut Told) -> Result<u64, Unmeant> {
-        let mut count = 0;
+        let mut removed = Removed::default();
         let wanted = self.responses.list(None, usize::MAX, |response| {
-            if matcher.matches(response) && response.object.on_disk().is_none() {
-                count += 1;
+            if matcher.matches(response) && removed.in_memory(response) {
                 told.key(&response.key);
             }
             false
@@ -194,11 +199,13 @@ impl CacheOperator {
         debug_assert!(wanted.is_empty(), "nothing was wanted");
         if let Some(disk) = &self.disk {
             let counted = disk.disk().count(&selection(matcher), |label| {
-                told.key(&label.key);
+                if removed.on_disk(label) {
+                    told.key(&label.key);
+                }
             });
-            count += counted.map_err(|error| Unmeant::Disk(error.to_string()))?;
+            counted.map_err(|error| Unmeant::Disk(error.to_string()))?;
         }
-        Ok(count)
+        Ok(removed.count())
     }
 
     /// Keys, beginnings of keys, or the tag.

@@ -14,6 +14,7 @@
 
 mod counts;
 mod queue;
+mod removed;
 mod residents;
 
 use std::cmp::Reverse;
@@ -28,6 +29,7 @@ use tokio::sync::Semaphore;
 
 pub use self::counts::{TIER_FAMILIES, TierCount, TierCounts};
 use self::queue::{JOBS_MAX, Job, Porter};
+pub use self::removed::Removed;
 pub use self::residents::Gone;
 use self::residents::InMemory;
 use crate::http::fields::{FieldLines, Fields};

@@ -49,7 +49,7 @@ use self::seat::Seat;
 pub use self::settings::{LEASE_MAX, LibrarySettings, PrefetchRule};
 pub use self::tend::LibraryThread;
 use self::trails::{Fillings, Trails};
-use super::disk::DiskTier;
+use super::disk::{DiskTier, Removed};
 use super::profile::Profiles;
 use crate::http::fields::FieldLines as _;
 use crate::http::mime;
@@ -321,21 +321,21 @@ impl Library {
 
     /// Removes from memory, disk, and memory again, as a purge does; what is in both counts once.
     fn remove_key(&self, key: &[u8]) -> Result<u64, Failure> {
-        let mut in_memory = 0;
-        let matcher = Matcher::Key(key);
-        let purged = self.responses.purge(&matcher, |response| {
-            in_memory += u64::from(response.object.on_disk().is_none());
+        let mut removed = Removed::default();
+        self.responses.purge(&Matcher::Key(key), |response| {
+            removed.in_memory(response);
             None
         });
-        debug_assert!(purged.count >= in_memory);
         let Some(shelf) = &self.disk else {
-            return Ok(in_memory);
+            return Ok(removed.count());
         };
-        let removed = shelf.tier.remove(&Selection::Key(key), |_| {});
+        let outcome = shelf.tier.remove(&Selection::Key(key), |label| {
+            removed.on_disk(label);
+        });
         // What was brought up meanwhile.
         self.responses.remove_key(key);
-        let on_disk = removed.map_err(|error| Failure::new(Code::DiskFailed, error.to_string()))?;
-        Ok(in_memory + on_disk)
+        outcome.map_err(|error| Failure::new(Code::DiskFailed, error.to_string()))?;
+        Ok(removed.count())
     }
 
     /// Whether the library fetches a URL now.
