@@ -2,9 +2,11 @@
 -- wrk -s perf/wrk.lua URL -- [NAME=VALUE...]
 --
 --    depth=N         each request is a batch of N pipelined ones
+--    host=NAME       the Host field
 --    unique=PREFIX   each request is for a URL of its own, PREFIX1, PREFIX2 and so on, instead of the URL's path
 --    last=N          with unique: the numbers stop at N
 --    turns=N         with unique: the numbers begin anew after N
+--    post=TEXT       each request is a POST with this body
 --    pause=MS        each connection waits about so long between an answer and its next request
 
 function init(args)
@@ -12,6 +14,12 @@ function init(args)
    for _, word in ipairs(args) do
       local name, value = word:match("^(%w+)=(.*)$")
       settings[name] = value
+   end
+   if settings.host then
+      wrk.headers["Host"] = settings.host
+   end
+   if settings.post then
+      wrk.method, wrk.body = "POST", settings.post
    end
    if settings.unique then
       request = unique(settings.unique, tonumber(settings.last), tonumber(settings.turns))

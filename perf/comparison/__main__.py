@@ -30,7 +30,7 @@ def main():
     options = arguments()
     chosen = cases.chosen(options.cases)
     peers = list(dict.fromkeys(peer for case in chosen for peer in case.peers(options.peers)))
-    has_origin = any(case in cases.CACHING for case in chosen)
+    has_origin = any(case not in cases.PINNED for case in chosen)
     prepare(options, peers, has_origin)
     everything = subjects.all_of(binaries(options), peers)
     taking_part = {case: cases.taking_part(case, everything, options) for case in chosen}
@@ -66,7 +66,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, help="rounds (5)")
     parser.add_argument("--seconds", type=int, help="seconds of each measurement (3)")
     names = ", ".join(case.name for case in cases.CASES)
-    groups = "; sweep: all of the sweep; caching: all with an origin; pinned: all others, which is the default"
+    groups = "; sweep: all of the sweep; caching: all of a cache; library: all of the media library; pinned: all others, which is the default"
     parser.add_argument("--cases", type=split, help=f"of {names}{groups}")
     parser.add_argument("--peers", type=split, help=f"of {', '.join(subjects.PEERS)} (those that a case has targets for)")
     parser.add_argument("--subjects", type=split, help="only subjects that match one of these patterns, as hotplate-*")

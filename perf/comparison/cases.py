@@ -7,9 +7,12 @@ import answers
 import beside
 import bodies
 import cold_crowd
+import gets
 import large
 import million
+import prefetches
 import subjects
+import uploads
 from bodies import GIB, KIB, MIB
 from way import Way
 
@@ -183,8 +186,38 @@ CACHING = [
     ),
 ]
 
-CASES = PINNED + CACHING
-GROUPS = {"pinned": PINNED, "caching": CACHING}
+LIBRARY = [
+    CachingCase(
+        "gets",
+        "gets of a cached object of 64 KiB on the admin address, beside hits on 1 KiB, 20,000 a second",
+        KIB,
+        200,
+        way=gets.WAY,
+        holds=(subjects.LIBRARY,),
+        rivals=(),
+    ),
+    CachingCase(
+        "prefetch",
+        "10,000 objects of 1 KiB prefetched, 8 at once, beside wrk on their origin",
+        KIB,
+        8,
+        way=prefetches.WAY,
+        holds=(subjects.LIBRARY,),
+        rivals=(),
+    ),
+    CachingCase(
+        "upload",
+        "1 GiB uploaded, beside curl",
+        GIB,
+        1,
+        way=uploads.WAY,
+        holds=(subjects.LIBRARY,),
+        rivals=(),
+    ),
+]
+
+CASES = PINNED + CACHING + LIBRARY
+GROUPS = {"pinned": PINNED, "caching": CACHING, "library": LIBRARY}
 QUICK = ["1k", "64k", "1m", "pipelined"]
 
 

@@ -12,9 +12,9 @@ def verify(stage, server, expected=None):
                 client.check(answer, case.body_bytes, stage.digest, expected_of(stage, expected))
 
 
-def verify_cached(stage, server, path):
+def verify_cached(stage, server, path, host=None):
     """The first answer for `path` is the origin's, the next ones are the cache's, and all are the file."""
-    with client.Client(server.port) as asker:
+    with client.Client(server.port, host=host) as asker:
         for expected in ("uri-miss", "hit", "hit"):
             client.check(asker.ask(path), stage.case.body_bytes, stage.digest, expected_of(stage, expected))
 

@@ -34,8 +34,8 @@ class Answer:
 class Client:
     """One kept-alive connection."""
 
-    def __init__(self, port, timeout=ANSWER_SECONDS_MAX):
-        self.host = f"127.0.0.1:{port}"
+    def __init__(self, port, timeout=ANSWER_SECONDS_MAX, host=None):
+        self.host = host or f"127.0.0.1:{port}"
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
         self.stream = self.socket.makefile("rb")
 

@@ -12,8 +12,12 @@ from client import WrongAnswer
 from large import Samples
 
 PREFIX = "many-"
+# Each start has a port of its own; what is stored is to be found under the same name.
+HOST = "many.test"
 # The slowest filling that is waited for.
 FILL_RATE_MIN = 1000
+# Of each connection, in the mean: at full speed the disk would fall behind, and what waits too long is not written.
+PAUSE_MS = 20
 FILL_SECONDS_MORE = 60
 STOP_SECONDS_MAX = 120
 REST_SECONDS = 3
@@ -26,15 +30,15 @@ def turn(stage):
     full, empty = stage.place / "full", stage.place / "empty"
     with stage.origin(origins.nginx) as origin:
         with stage.start(origin, full) as server:
-            verify_cached(stage, server, f"/u/{size}/{PREFIX}0")
+            verify_cached(stage, server, f"/u/{size}/{PREFIX}0", HOST)
             fill_seconds = fill(stage, origin, server, count)
             server.stop(STOP_SECONDS_MAX)
         with stage.start(origin, empty) as server:
-            verify_cached(stage, server, f"/u/{size}/{PREFIX}0")
+            verify_cached(stage, server, f"/u/{size}/{PREFIX}0", HOST)
             without = at_rest(server)
         began = time.monotonic()
         with stage.start(origin, full) as server:
-            with client.Client(server.port) as asker:
+            with client.Client(server.port, host=HOST) as asker:
                 answer = asker.ask(f"/u/{size}/{PREFIX}0")
                 ready_seconds = time.monotonic() - began
                 client.check(answer, size, stage.digest, expected_of(stage, "hit"))
@@ -58,7 +62,7 @@ def fill(stage, origin, server, count):
     seconds = count // FILL_RATE_MIN + FILL_SECONDS_MORE
     before, began = origin.requests(), time.monotonic()
     # The last one is asked for again and again until all were.
-    settings = {"unique": f"/u/{stage.case.body_bytes}/{PREFIX}", "last": count}
+    settings = {"unique": f"/u/{stage.case.body_bytes}/{PREFIX}", "last": count, "pause": PAUSE_MS, "host": HOST}
     with load.Wrk(server.port, "/", stage.case.connections, seconds, stage.cores.load, **settings) as wrk:
         while (asked := origin.requests() - before) < count:
             if wrk.process.poll() is not None or time.monotonic() - began > seconds:
@@ -82,7 +86,7 @@ def kept(stage, server, count):
     """The part of the objects that are there, by a sample."""
     size, found = stage.case.body_bytes, 0
     numbers = range(1, count + 1, max(1, count // PROBES))
-    with client.Client(server.port) as asker:
+    with client.Client(server.port, host=HOST) as asker:
         for number in numbers:
             answer = asker.ask(f"/u/{size}/{PREFIX}{number}")
             client.check(answer, size, stage.digest)

@@ -14,7 +14,8 @@ from pathlib import Path
 import processes
 import servers
 
-SLOW = Path(__file__).resolve().parent / "slow_origin.py"
+HERE = Path(__file__).resolve().parent
+SLOW, SINK = HERE / "slow_origin.py", HERE / "sink.py"
 # Time for which what it sends may be kept.
 MAX_AGE = 86400
 
@@ -53,6 +54,15 @@ def slow(delay_ms, bytes_per_second):
     return lambda stage: begin(Slow, stage, configure, stage.cores.load)
 
 
+def sink(stage):
+    """One that takes files, into memory where there is a file system for that."""
+
+    def configure(turn):
+        return [sys.executable, str(SINK), f"--port={turn.port}", f"--folder={turn.memory_work}/sink"]
+
+    return begin(Slow, stage, configure, stage.cores.load)
+
+
 def begin(kind, stage, configure, cpu):
     turn = stage.turn(stage.place / "origin")
     command = configure(turn)
@@ -84,6 +94,8 @@ class Nginx(Origin):
 
 
 class Slow(Origin):
+    """One of ours."""
+
     def requests(self):
         """How many requests it took, these questions not counted."""
         return json.loads(self.ask("/counts"))["requests"]

@@ -20,27 +20,29 @@ class Unavailable(Exception):
 class Process:
     """A server of the run, taking connections. Ends what it started, and only that, by process number."""
 
-    def __init__(self, command, port, cpu, log):
+    def __init__(self, command, port, cpu, log, admin=0):
         self.port = port
+        self.admin = admin  # the port of its admin API, where a case asks it
         try:
             self.root = start(command, cpu, log)
         except OSError as error:
             raise Unavailable(str(error)) from error
         try:
-            self.wait_open(log)
+            for number in filter(None, (port, admin)):
+                self.wait_open(number, log)
         except BaseException:
             self.stop()
             raise
 
-    def wait_open(self, log):
-        """Waits until the port takes connections, or tells why it never will."""
+    def wait_open(self, port, log):
+        """Waits until a port takes connections, or tells why it never will."""
         limit = time.monotonic() + START_SECONDS_MAX
         while time.monotonic() < limit:
             if self.root.poll() is not None:
                 said = log.read_text(errors="replace").strip()[-300:] or "said nothing"
                 raise Unavailable(f"ended with code {self.root.returncode} instead of serving: {said}")
             try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
                 return
             except OSError:
                 time.sleep(0.02)

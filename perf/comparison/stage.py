@@ -55,13 +55,16 @@ class Stage:
         turn.origin = origin.port if origin else 0
         command = self.subject.configure(turn)
         self.note(self.subject.name, turn, command)
-        return processes.Process(command, turn.port, self.cores.server, turn.work / "log")
+        admin = turn.admin if self.subject.hold == subjects.LIBRARY else 0
+        return processes.Process(command, turn.port, self.cores.server, turn.work / "log", admin)
 
     def turn(self, place):
         """Room for one start of a server, in the folder `place`."""
         place.mkdir(exist_ok=True)
-        port = processes.free_port()
-        return subjects.Turn(place, self.memory_place, self.files, self.body, port, cache_bytes=self.case.cache_bytes)
+        port, admin = processes.free_port(), processes.free_port()
+        return subjects.Turn(
+            place, self.memory_place, self.files, self.body, port, admin=admin, cache_bytes=self.case.cache_bytes
+        )
 
     def note(self, whose, turn, command):
         """Keeps a command and the texts of configurations, without what differs from turn to turn."""
@@ -73,6 +76,7 @@ class Stage:
                 (turn.work, "$TURN"),
                 (turn.memory_work, "$MEMORY"),
                 (turn.port, "$PORT"),
+                (turn.admin, "$ADMIN"),
                 (turn.origin or "no origin", "$ORIGIN"),
             ):
                 text = text.replace(str(word), stands_for)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import caches
+import libraries
 import servers
 
 
@@ -31,6 +32,7 @@ class Turn:
     body: Path
     port: int
     origin: int = 0
+    admin: int = 0  # port of the admin API, where a case asks it
     cache_bytes: int = 0  # most that a cache may keep in memory
     written: dict = field(default_factory=dict)
 
@@ -67,6 +69,7 @@ DRIVERS = ("io_uring", "epoll")
 # How Hotplate keeps a pinned file, and what it fetched: in memory alone, or on disk too.
 HOLDS = ("memory", "file", "mmap")
 CACHES = ("cached", "disk")
+LIBRARY = "library"
 FLOORS = ("memory", "sendfile", "splice")
 
 
@@ -81,5 +84,8 @@ def all_of(binaries, peers):
                 version = (str(binary), "--version")
                 name = f"{label}-{driver}-{hold}"
                 found.append(Subject(name, "hotplate", start, version, is_cache, hold, driver))
+        start = libraries.hotplate(binary, DRIVERS[0])
+        version = (str(binary), "--version")
+        found.append(Subject(f"{label}-{DRIVERS[0]}-{LIBRARY}", "hotplate", start, version, True, LIBRARY, DRIVERS[0]))
     found += [Subject(f"floor-{variant}", "floor", servers.floor(variant)) for variant in FLOORS]
     return found + [PEERS[name] for name in peers]

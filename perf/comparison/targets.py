@@ -27,15 +27,16 @@ class Target:
 
 @dataclass(frozen=True)
 class Limit:
-    """`subject`'s `measure` in `case` is to be at most `most`, shown in units of `unit`."""
+    """`subject`'s `measure` in `case` is to be at most `bound`, or at least that, shown in units of `unit`."""
 
     case: str
     title: str
     measure: str
-    most: float
+    bound: float
     form: str = "{:.0f}"
     unit: float = 1
     subject: str = "judged"
+    is_least: bool = False
 
 
 PINNED = [
@@ -97,6 +98,16 @@ CACHING = [
 ]
 
 
+LIBRARY = [
+    Limit("gets", "p50 us of a resident client", "p50_us", 200),
+    Limit("gets", "p99 of hits beside 10,000 gets a second to that alone", "beside_ratio", 1.5, "{:.2f}"),
+    Limit("gets", "gets a second meanwhile", "many_rate", 10_000, is_least=True),
+    Limit("prefetch", "objects a second, of what wrk gets", "part", 0.8, "{:.2f}", is_least=True),
+    Limit("upload", "speed of curl's", "whole_part", 0.8, "{:.2f}", is_least=True),
+    Limit("upload", "VmRSS grows by MiB", "rss_growth_bytes", 32 * MIB, "{:.1f}", MIB),
+]
+
+
 def check(medians, chosen, label, hold, peers):
     """Rows of (what, limit, found, verdict), for the groups that the chosen cases are of.
 
@@ -104,6 +115,7 @@ def check(medians, chosen, label, hold, peers):
     """
     wanted = PINNED if any(case in cases.PINNED for case in chosen) else []
     wanted = wanted + (CACHING if any(case in cases.CACHING for case in chosen) else [])
+    wanted = wanted + (LIBRARY if any(case in cases.LIBRARY for case in chosen) else [])
     by_name = {case.name: case for case in cases.CASES}
     rows = []
     for target in wanted:
@@ -138,7 +150,8 @@ def limit_row(limit, medians, own_names, _peers):
     subject = own_names[limit.subject]
     found = medians.get((limit.case, subject), {}).get(limit.measure)
     title = f"{limit.case}: {limit.title}" + ("" if limit.subject == "judged" else f", {subject}")
-    shown = "<= " + limit.form.format(limit.most / limit.unit)
+    shown = (">= " if limit.is_least else "<= ") + limit.form.format(limit.bound / limit.unit)
     if found is None:
         return title, shown, "", "not measured"
-    return title, shown, limit.form.format(found / limit.unit), "reached" if found <= limit.most else "missed"
+    is_reached = found >= limit.bound if limit.is_least else found <= limit.bound
+    return title, shown, limit.form.format(found / limit.unit), "reached" if is_reached else "missed"
