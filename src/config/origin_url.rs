@@ -65,7 +65,7 @@ pub(super) fn key_base(text: &str) -> Result<Option<Box<str>>, Fault> {
     }
 }
 
-/// Reads hosts that may be fetched: a host, `*.` and a domain, or `*`, each with or without a port.
+/// Reads hosts that may be asked: a host, `*.` and a domain, or `*`, each with or without a port.
 pub(super) fn host_pattern(text: &str) -> Result<HostPattern, Fault> {
     if text == "*" {
         return Ok(HostPattern::new(text, None));

@@ -249,7 +249,10 @@ impl Fleet {
                 self.settings.library.group != new.library.group,
                 "library.group",
             ),
-            (self.settings.upload != new.upload, "[upload]"),
+            (
+                self.settings.upload.needs_restart(&new.upload),
+                "[upload] beside its hosts",
+            ),
         ]
         .into_iter()
         .filter_map(|(changed, what)| changed.then_some(what))

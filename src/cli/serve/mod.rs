@@ -174,6 +174,9 @@ fn reload(fleet: &mut Fleet, config_path: &Path) {
     fleet
         .library
         .set_plan(library, prefetches, Arc::clone(&sites));
+    if let Some(uploads) = &fleet.uploads {
+        uploads.set_hosts(&settings);
+    }
     fleet.sites = Arc::clone(&sites);
     for postbox in &fleet.postboxes {
         postbox.deliver(Mail::Reloaded(Arc::clone(&sites), limits));

@@ -6,13 +6,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
+
 use super::fleet::LaunchError;
 use super::profiles::SharedProfiles;
 use crate::admin::operator::CacheOperator;
 use crate::admin::operator::purge::{Meant, PurgeOrder};
 use crate::config::Settings;
 use crate::fill::origin::OriginCounts;
-use crate::fill::upload::{OnUploaded, RecordingThread, Routes, Tools, UploadThread, Uploads};
+use crate::fill::upload::{
+    OnUploaded, RecordingThread, Routes, Tools, UploadHosts, UploadThread, Uploads,
+};
 
 /// Longest silence of this server while it is asked for an uploaded file.
 const WARM_WAIT: Duration = Duration::from_secs(30);
@@ -21,6 +25,7 @@ const WARM_WAIT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct RunningUploads {
     uploads: Arc<Uploads>,
+    hosts: Arc<ArcSwap<UploadHosts>>,
     _thread: UploadThread,
     _recordings: RecordingThread,
 }
@@ -38,7 +43,9 @@ impl RunningUploads {
         let routes = Routes {
             sites: cache.sites(),
             profiles: Arc::clone(profiles.shared()),
+            hosts: Arc::new(ArcSwap::from_pointee(hosts(settings))),
         };
+        let shared_hosts = Arc::clone(&routes.hosts);
         let uploads = Uploads::open(&folder, settings.upload.clone(), routes)
             .map_err(LaunchError::Uploads)?;
         let tools = Tools {
@@ -54,13 +61,28 @@ impl RunningUploads {
             .map_err(|error| LaunchError::System("watch the folder of recordings", error))?;
         Ok(Some(Self {
             uploads,
+            hosts: shared_hosts,
             _thread: thread,
             _recordings: recordings,
         }))
     }
 
+    /// Sends files to the hosts that these settings name from now on, and to no others.
+    pub(super) fn set_hosts(&self, settings: &Settings) {
+        self.hosts.store(Arc::new(hosts(settings)));
+    }
+
     pub(super) fn shared(&self) -> Arc<Uploads> {
         Arc::clone(&self.uploads)
+    }
+}
+
+/// The hosts that `[upload]` names, reached as those that `[library]` names.
+fn hosts(settings: &Settings) -> UploadHosts {
+    UploadHosts {
+        patterns: settings.upload.hosts.clone(),
+        allow_private: settings.upload.allow_private,
+        origin: settings.library.origin.clone(),
     }
 }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::super::shape::{Shape, Table};
-use super::super::values;
-use super::key;
+use super::super::{origin_url, values};
+use super::{HOSTS_MAX, key};
 use crate::fill::upload::UploadSettings;
 use crate::units::ByteSize;
 
@@ -29,6 +29,29 @@ pub(in crate::config) static UPLOAD: Table<UploadSettings> = Table {
                     Ok(())
                 },
             },
+        ),
+        key(
+            "hosts",
+            "[]",
+            "Hosts that files may go to beside those of sites and of profiles' domains; one with a port at that port alone. What may be \
+             fetched (library.hosts) may not be written for that.",
+            Shape::List {
+                accepts: "a host, \"*.\" and a domain for all below it, or \"*\" for every host, with or without a port",
+                lone: false,
+                min: 0,
+                max: HOSTS_MAX,
+                clear: |upload| upload.hosts.clear(),
+                add: |upload, text, _| {
+                    upload.hosts.push(origin_url::host_pattern(text)?);
+                    Ok(())
+                },
+            },
+        ),
+        key(
+            "allow_private",
+            "false",
+            "Whether these may have private, loopback and link-local addresses; one that hosts lists as an address always may.",
+            Shape::Flag(|upload| &mut upload.allow_private),
         ),
         key(
             "queue",

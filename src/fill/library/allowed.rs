@@ -1,4 +1,4 @@
-//! Which hosts may be fetched although they are no site's. Pure.
+//! Which hosts may be asked although they are no site's: fetched from, or uploaded to. Pure.
 
 use std::net::IpAddr;
 
@@ -31,7 +31,7 @@ impl HostPattern {
         Self { name, port }
     }
 
-    /// Whether `host`, in lower case, may be fetched at `port`.
+    /// Whether `host`, in lower case, may be asked at `port`.
     #[must_use]
     pub fn allows(&self, host: &str, port: u16) -> bool {
         let is_named = match &self.name {
@@ -53,6 +53,23 @@ impl HostPattern {
             .and_then(|name| name.strip_suffix(']'));
         bare.unwrap_or(name).parse::<IpAddr>().is_ok()
     }
+}
+
+/// Whether a host is asked at its public addresses alone; none where none of `patterns` allows it. One that is listed as an address is
+/// meant, whatever that is.
+#[must_use]
+pub fn public_only(
+    patterns: &[HostPattern],
+    allow_private: bool,
+    (host, port): (&str, u16),
+) -> Option<bool> {
+    let mut allowing = patterns
+        .iter()
+        .filter(|pattern| pattern.allows(host, port))
+        .peekable();
+    allowing.peek()?;
+    let is_meant = allowing.any(HostPattern::is_an_address);
+    Some(!(allow_private || is_meant))
 }
 
 /// Whether a Content-Type is among `wanted`, which are in lower case; all are where none is wanted.
@@ -103,6 +120,20 @@ mod tests {
         ] {
             assert_eq!(HostPattern::new(text, None).is_an_address(), is_address);
         }
+    }
+
+    #[test]
+    fn private_addresses_are_for_hosts_that_are_listed_as_such() {
+        let patterns = [
+            HostPattern::new("*", Some(80)),
+            HostPattern::new("127.0.0.1", None),
+        ];
+        let found = |allow_private, host| public_only(&patterns, allow_private, host);
+        assert_eq!(found(false, ("a.example", 80)), Some(true));
+        assert_eq!(found(true, ("a.example", 80)), Some(false));
+        assert_eq!(found(false, ("127.0.0.1", 80)), Some(false));
+        assert_eq!(found(false, ("127.0.0.2", 80)), Some(true));
+        assert_eq!(found(true, ("a.example", 81)), None);
     }
 
     #[test]

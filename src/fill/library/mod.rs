@@ -34,7 +34,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 
-pub use self::allowed::HostPattern;
+pub use self::allowed::{HostPattern, public_only};
 use self::bring::{Brought, How};
 pub use self::counts::{LIBRARY_FAMILIES, LibraryCount, LibraryCounts};
 pub use self::failure::{Code, Failure, Party};

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::allowed::public_only;
 use super::failure::{Code, Failure};
 use super::settings::LibrarySettings;
 use crate::fill::profile::{Profile, Profiles};
@@ -290,21 +291,18 @@ fn source_of(
     if let Some(found) = of_site(named) {
         return Ok(found);
     }
-    let mut allowing = plan
-        .settings
-        .hosts
-        .iter()
-        .filter(|pattern| pattern.allows(host, port))
-        .peekable();
-    if allowing.peek().is_some() {
-        let is_meant = allowing.any(|pattern| pattern.is_an_address());
+    let LibrarySettings {
+        hosts,
+        allow_private,
+        ..
+    } = &plan.settings;
+    if let Some(public_only) = public_only(hosts, *allow_private, (host, port)) {
         let url = OriginUrl {
             https: parts.scheme == Scheme::Https,
             host: host.to_owned(),
             port,
             base: String::new(),
         };
-        let public_only = !(plan.settings.allow_private || is_meant);
         let source = Source::Own {
             url,
             profile: None,

@@ -50,7 +50,7 @@ pub use self::settings::UploadSettings;
 use self::spool::Spool;
 pub use self::spool::SpoolError;
 pub use self::status::{State, Status};
-pub use self::target::{NoTarget, Routes};
+pub use self::target::{NoTarget, Routes, UploadHosts};
 pub use self::thread::{OnUploaded, Tools, UploadThread};
 use crate::sys::clock;
 

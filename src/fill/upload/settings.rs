@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::fill::library::HostPattern;
 use crate::units::ByteSize;
 
 /// `[upload]`.
@@ -10,6 +11,10 @@ use crate::units::ByteSize;
 pub struct UploadSettings {
     /// The spool's folder, absolute; empty: `uploads` below the disk store's, or none.
     pub path: PathBuf,
+    /// The hosts that files may go to beside those of sites and profiles.
+    pub hosts: Vec<HostPattern>,
+    /// Whether these may have private addresses, loopback included.
+    pub allow_private: bool,
     /// Most uploads that wait, those that were given up included.
     pub queue: usize,
     /// Most bytes that they take.
@@ -30,10 +35,26 @@ pub struct UploadSettings {
     pub cache: bool,
 }
 
+impl UploadSettings {
+    /// Whether more than the hosts differs, which alone can change while the queue lives.
+    #[must_use]
+    pub fn needs_restart(&self, new: &Self) -> bool {
+        let hosts = new.hosts.clone();
+        let allow_private = new.allow_private;
+        *new != Self {
+            hosts,
+            allow_private,
+            ..self.clone()
+        }
+    }
+}
+
 impl Default for UploadSettings {
     fn default() -> Self {
         Self {
             path: PathBuf::new(),
+            hosts: Vec::new(),
+            allow_private: false,
             queue: 10_000,
             size: ByteSize::mib(20 << 10),
             concurrency: 4,

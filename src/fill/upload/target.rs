@@ -1,19 +1,22 @@
-//! Where a URL's upload really goes: a site's origin, or a host of a profile; nowhere else.
+//! Where a URL's upload really goes: a site's origin, a host of a profile, or one that `[upload]` names; nowhere else.
 //!
 //! What may be uploaded to is what the config names, so that nobody can make this machine send files to others.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+use crate::fill::library::{HostPattern, public_only};
 use crate::fill::origin::{Asker, OriginSettings};
 use crate::fill::origins;
 use crate::fill::profile::{Profile, ProfileKind, Profiles};
 use crate::index::sites::SiteTable;
 use crate::policy::key::{self, Scheme};
-use crate::policy::origin_rule::OriginUrl;
+use crate::policy::origin_rule::{OriginRule, OriginUrl};
+use crate::policy::public_address::is_public;
 
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
@@ -30,6 +33,19 @@ pub struct Routes {
     pub sites: Arc<ArcSwap<SiteTable>>,
     /// The profiles.
     pub profiles: Arc<ArcSwap<Profiles>>,
+    /// The hosts that are neither's.
+    pub hosts: Arc<ArcSwap<UploadHosts>>,
+}
+
+/// The hosts that files may go to although no site and no profile is for them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UploadHosts {
+    /// Which they are.
+    pub patterns: Vec<HostPattern>,
+    /// Whether they may have private addresses.
+    pub allow_private: bool,
+    /// How they are reached where no profile says it; has no URLs.
+    pub origin: OriginRule,
 }
 
 /// Why nothing can be uploaded to a URL.
@@ -37,8 +53,10 @@ pub struct Routes {
 pub enum NoTarget {
     /// It is no http or https URL.
     NotAUrl,
-    /// No profile and no site with an origin is for its host.
+    /// No profile and no site with an origin is for its host, and `[upload]` does not name it.
     HostNotAllowed(String),
+    /// Its host is an address of a network that others don't see.
+    PrivateAddress(String),
     /// There is no such profile.
     NoProfile(String),
     /// The profile is not for the URL's host, and shows fields that are no business of others.
@@ -51,7 +69,11 @@ impl fmt::Display for NoTarget {
             Self::NotAUrl => f.write_str("an absolute http or https URL is needed, without a user"),
             Self::HostNotAllowed(host) => write!(
                 f,
-                "{host} is no host of a [[profile]]'s domains and of no [[site]] with an origin, so nothing is sent there"
+                "{host} is no host of upload.hosts, of a [[profile]]'s domains, or of a [[site]] with an origin, so nothing is sent there"
+            ),
+            Self::PrivateAddress(host) => write!(
+                f,
+                "{host} is a private address; put {host:?} itself into upload.hosts, or set upload.allow_private"
             ),
             Self::NoProfile(name) => write!(f, "there is no [[profile]] with the name {name:?}"),
             Self::OtherHost(name) => write!(
@@ -146,9 +168,39 @@ impl Routes {
         if let Some(settings) = site {
             return Ok(settings);
         }
-        let none = || NoTarget::HostNotAllowed(authority.to_owned());
-        own.map(|profile| profile.origin_settings(&url))
-            .ok_or_else(none)
+        match own {
+            Some(profile) => Ok(profile.origin_settings(&url)),
+            None => self.foreign(&url),
+        }
+    }
+
+    /// The host itself, where `[upload]` names it.
+    fn foreign(&self, url: &OriginUrl) -> Result<OriginSettings, NoTarget> {
+        let public_only = self.public_only(url, None)?;
+        Ok(OriginSettings {
+            urls: vec![url.clone()],
+            asker: Asker::Own,
+            total_timeout: Some(TOTAL_TIMEOUT),
+            public_only,
+            ..OriginSettings::from(&self.hosts.load().origin)
+        })
+    }
+
+    /// Whether a host that `[upload]` names is reached at its public addresses alone; an error where that does not name it.
+    fn public_only(&self, url: &OriginUrl, profile: Option<&Profile>) -> Result<bool, NoTarget> {
+        let hosts = self.hosts.load();
+        let place = (url.host.as_str(), url.port);
+        let public_only = public_only(&hosts.patterns, hosts.allow_private, place)
+            .ok_or_else(|| NoTarget::HostNotAllowed(url.authority()))?;
+        // Where the hosts of an endpoint are really reached is the operator's word.
+        if !public_only || profile.is_some_and(Profile::has_endpoint) {
+            return Ok(false);
+        }
+        // Names are held to it when their addresses are known.
+        match url.bare_host().parse::<IpAddr>() {
+            Ok(address) if !is_public(address) => Err(NoTarget::PrivateAddress(url.host.clone())),
+            _ => Ok(true),
+        }
     }
 
     /// The way with a profile that the caller names: only to hosts that the config names, and fixed fields only to the profile's own.
@@ -162,9 +214,10 @@ impl Routes {
         let is_own = own.is_some_and(|own| Arc::ptr_eq(own, profile));
         let of_site = site.as_ref().and_then(|site| site.profile.as_ref());
         let is_sites = of_site.is_some_and(|of_site| Arc::ptr_eq(of_site, profile));
-        if own.is_none() && site.is_none() {
-            return Err(NoTarget::HostNotAllowed(url.authority()));
-        }
+        let public_only = match (own, &site) {
+            (None, None) => self.public_only(url, Some(profile))?,
+            _ => false,
+        };
         if !is_own && !is_sites && profile.kind() == ProfileKind::Headers {
             return Err(NoTarget::OtherHost(profile.name().to_owned()));
         }
@@ -174,7 +227,10 @@ impl Routes {
                 profile: Some(Arc::clone(profile)),
                 ..site
             }),
-            _ => Ok(profile.origin_settings(url)),
+            _ => Ok(OriginSettings {
+                public_only,
+                ..profile.origin_settings(url)
+            }),
         }
     }
 
@@ -233,7 +289,6 @@ mod tests {
     use crate::fill::profile::domain::Domain;
     use crate::fill::profile::{Environment, ProfileRule, Secret};
     use crate::index::sites::SiteRule;
-    use crate::policy::origin_rule::OriginRule;
 
     fn routes() -> Routes {
         let profile = |name: &str, kind, domain: &str| ProfileRule {
@@ -266,7 +321,93 @@ mod tests {
         Routes {
             sites: Arc::new(ArcSwap::from_pointee(sites)),
             profiles: Arc::new(ArcSwap::from_pointee(profiles)),
+            hosts: Arc::default(),
         }
+    }
+
+    #[test]
+    fn host_of_the_config_is_a_target_at_its_public_addresses() {
+        let mut routes = routes();
+        let resolve = |routes: &Routes, url: &str, named| {
+            let target = routes.resolve(url, named)?;
+            let settings = target.settings;
+            let profile = settings.profile.as_ref().map(|one| one.name().to_owned());
+            let url = &settings.urls[0];
+            Ok::<_, NoTarget>((
+                format!("{url}{}", target.path),
+                profile,
+                settings.public_only,
+            ))
+        };
+        let patterns = ["*.wide.example", "127.0.0.1"];
+        let hosts = |allow_private| UploadHosts {
+            patterns: patterns
+                .iter()
+                .map(|host| HostPattern::new(host, None))
+                .chain([HostPattern::new("*", Some(8080))])
+                .collect(),
+            allow_private,
+            origin: OriginRule {
+                verify_peer: false,
+                ..OriginRule::default()
+            },
+        };
+        routes.hosts = Arc::new(ArcSwap::from_pointee(hosts(false)));
+        let found = |url: &str, profile: Option<&str>, public_only| {
+            Ok((url.to_owned(), profile.map(str::to_owned), public_only))
+        };
+        assert_eq!(
+            resolve(&routes, "https://A.wide.example:444/a", None),
+            found("https://a.wide.example:444/a", None, true)
+        );
+        let tls = routes.resolve("https://a.wide.example/a", None);
+        assert!(!tls.expect("a target").settings.tls.verify_peer);
+        assert_eq!(
+            resolve(&routes, "http://a.wide.example/a", Some("bucket")),
+            found("http://a.wide.example/a", Some("bucket"), true)
+        );
+        // Fixed fields are for a profile's own hosts.
+        assert_eq!(
+            resolve(&routes, "http://a.wide.example/a", Some("token")),
+            Err(NoTarget::OtherHost("token".to_owned()))
+        );
+        assert_eq!(
+            resolve(&routes, "http://127.0.0.1:81/a", None),
+            found("http://127.0.0.1:81/a", None, false)
+        );
+        let private = Err(NoTarget::PrivateAddress("[::1]".to_owned()));
+        assert_eq!(resolve(&routes, "http://[::1]:8080/a", None), private);
+        assert_eq!(
+            resolve(&routes, "http://[::1]:8080/a", Some("bucket")),
+            private
+        );
+        for url in ["http://wide.example/a", "http://[::1]:8081/a"] {
+            assert!(
+                matches!(
+                    resolve(&routes, url, None),
+                    Err(NoTarget::HostNotAllowed(_))
+                ),
+                "{url}"
+            );
+        }
+        assert_eq!(
+            resolve(&routes, "ftp://127.0.0.1/a", None),
+            Err(NoTarget::NotAUrl)
+        );
+        // The profile is for the scheme's own port, the site for every one.
+        assert_eq!(
+            resolve(&routes, "http://b.example:8080/a", None),
+            found("http://b.example:8080/a", None, true)
+        );
+        assert_eq!(
+            resolve(&routes, "http://s.example:8080/a", None),
+            found("https://origin.example:444/a", Some("bucket"), false)
+        );
+        routes.hosts.store(Arc::new(hosts(true)));
+        assert_eq!(
+            resolve(&routes, "http://[::1]:8080/a", None),
+            found("http://[::1]:8080/a", None, false)
+        );
     }
 
     #[test]

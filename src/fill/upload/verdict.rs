@@ -42,6 +42,8 @@ impl Failure {
         let is_permanent = match fault {
             OriginFault::Credentials(credentials) => !credentials.may_pass(),
             OriginFault::Unsendable | OriginFault::UpgradeRefused => true,
+            // The config says so; who changes it says what is to be done with the upload.
+            OriginFault::Forbidden => true,
             // The spool's file is not what it was.
             OriginFault::Body => true,
             // A certificate may be renewed, a name set right, a machine come back.
@@ -89,7 +91,9 @@ fn in_words(fault: OriginFault) -> String {
     match fault {
         OriginFault::Refused => "nobody listens there".to_owned(),
         OriginFault::Unreachable => "there is no way to the origin".to_owned(),
-        OriginFault::Forbidden => "the origin's address is a private one".to_owned(),
+        OriginFault::Forbidden => {
+            "the origin's name leads to a private address; upload.allow_private is off".to_owned()
+        },
         OriginFault::Dns => "the origin's name has no address".to_owned(),
         OriginFault::Tls(tls) => format!("TLS with the origin failed: {tls:?}"),
         OriginFault::ConnectTimeout => "the origin took no connection in time".to_owned(),

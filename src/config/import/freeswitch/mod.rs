@@ -1,6 +1,6 @@
 //! FreeSWITCH's mod_http_cache: `http_cache.conf.xml`.
 //!
-//! Its keys become `[library]` and `[[profile]]`; the names of those stand in [`sections`] alone.
+//! Its keys become `[library]`, `[upload]` and `[[profile]]`; the names of those stand in [`sections`] alone.
 
 mod document;
 mod profiles;

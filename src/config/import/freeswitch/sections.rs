@@ -2,6 +2,10 @@
 
 /// The files that are fetched for local programs.
 pub(super) const LIBRARY: &str = "[library]";
+/// The files that are sent to origins.
+pub(super) const UPLOAD: &str = "[upload]";
+/// The key of `[upload]`.
+pub(super) const UPLOAD_HOSTS: &str = "hosts";
 /// Credentials for private storage.
 pub(super) const PROFILE: &str = "[[profile]]";
 

@@ -6,7 +6,7 @@ use super::super::apache::stores::beside;
 use super::super::fault::ImportError;
 use super::super::page::{Block, Entry, Fate, Note, list, seconds, text};
 use super::document::{Document, Element};
-use super::sections::{EVERY_HOST, LIBRARY, library};
+use super::sections::{EVERY_HOST, LIBRARY, UPLOAD, UPLOAD_HOSTS, library};
 
 /// Longest time-out in seconds.
 const TIMEOUT_MAX: u64 = 3600;
@@ -32,16 +32,18 @@ struct Tables<'d> {
     shared: Shared,
     disk: Block,
     library: Block,
+    upload: Block,
     has_default: bool,
 }
 
-/// `[disk]` and `[library]`.
+/// `[disk]`, `[library]` and `[upload]`.
 pub(super) fn tables(document: &Document) -> Result<(Shared, Vec<Block>), ImportError> {
     let mut tables = Tables {
         document,
         shared: Shared::default(),
         disk: Block::new("[disk]"),
         library: Block::new(LIBRARY),
+        upload: Block::new(UPLOAD),
         has_default: false,
     };
     let inside = document
@@ -61,9 +63,10 @@ pub(super) fn tables(document: &Document) -> Result<(Shared, Vec<Block>), Import
         shared,
         disk,
         library,
+        upload,
         ..
     } = tables;
-    let mut blocks = vec![disk, library];
+    let mut blocks = vec![disk, library, upload];
     blocks.retain(|block| !block.is_empty());
     Ok((shared, blocks))
 }
@@ -272,6 +275,13 @@ impl Tables<'_> {
         );
         let hosts = Entry::new(library::HOSTS, list(&[EVERY_HOST]), vec![note]);
         self.library.entries.insert(0, hosts);
+        let note = unsaid(
+            "http_put sends to any URL",
+            "every host with a public address, by http and https only; list those that yours are sent to, or leave this out \
+             where nothing is",
+        );
+        let hosts = Entry::new(UPLOAD_HOSTS, list(&[EVERY_HOST]), vec![note]);
+        self.upload.entries.push(hosts);
         if !self.has_default {
             let note = unsaid("default-max-age=\"86400\"", "FreeSWITCH's default");
             self.default_max_age(86_400, note);
