@@ -1,10 +1,12 @@
 //! What a worker asks of the fill threads, and what comes back. Both ways are bounded queues.
 
+use std::fs::File;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::http::fields::Fields;
 use crate::http::head::{Method, Version};
+use crate::index::cached::Epoch;
 use crate::index::entry::Entry;
 use crate::index::response::Response;
 use crate::policy::cache_status::{CacheStatus, Forward};
@@ -87,8 +89,25 @@ pub struct Fetch {
     pub must_ask: bool,
     /// The origin of a URL that is no site's; none: the site's.
     pub foreign: Option<Arc<OriginRule>>,
+    /// What stands in for the origin's answer; none: the origin is asked.
+    pub deposit: Option<Deposit>,
     /// Who waits for the answer, to be told what comes before it; the fill desk knows.
     pub asker: Option<Waiter>,
+}
+
+/// A file that its origin has taken a moment ago, and that is stored as the origin's answer to a GET would be.
+#[derive(Debug)]
+pub struct Deposit {
+    /// The fields of that answer, names in lower case.
+    pub fields: Fields,
+    /// Its bytes.
+    pub file: Arc<File>,
+    /// How many there are.
+    pub size: u64,
+    /// Their CRC-32C: others are not stored.
+    pub sum: u32,
+    /// Since when nothing may have been purged of its URL.
+    pub began: Epoch,
 }
 
 /// The body of a request on its way to the origin.

@@ -300,6 +300,7 @@ fn fetch(wanted: &Wanted<'_, '_>, key: &[u8], why: Forward, is_refresh: bool) ->
         body: None,
         is_refresh,
         must_ask: false,
+        deposit: None,
         foreign: None,
         asker: None,
     })

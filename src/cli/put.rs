@@ -29,7 +29,7 @@ const ASK_EVERY: Duration = Duration::from_millis(500);
 /// What is uploaded where.
 #[derive(Debug, Args)]
 pub(super) struct What {
-    /// An absolute http or https URL, on a host of a [[profile]] or of a [[site]] with an origin
+    /// An absolute http or https URL, on a host of a [[profile]], of a [[site]] with an origin, or of upload.hosts
     url: String,
     /// The file; "-" is standard input
     file: PathBuf,
@@ -39,7 +39,7 @@ pub(super) struct What {
     /// The Content-Type; by the URL's extension where none is named
     #[arg(long, value_name = "TYPE")]
     content_type: Option<String>,
-    /// Fetch it into the cache when it is at the origin, for the first client to hit
+    /// Make it the cached copy of its URL when it is at the origin
     #[arg(long)]
     cache: bool,
     /// Wait for the first attempt, and fail with 1 where the file is not at the origin then

@@ -9,6 +9,7 @@ pub mod keeper;
 pub mod library;
 pub mod origin;
 pub mod origins;
+mod pieces;
 pub mod pins;
 pub mod profile;
 pub mod settings;

@@ -14,6 +14,8 @@
 mod harness;
 
 #[cfg(test)]
+mod cached;
+#[cfg(test)]
 mod hosts;
 #[cfg(test)]
 mod killed;

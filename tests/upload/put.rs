@@ -346,27 +346,6 @@ fn older_cached_copy_is_validated_after_an_upload() {
 }
 
 #[test]
-fn uploaded_file_is_cached_where_that_is_asked_for() {
-    let origin = Origin::start();
-    origin.on("/a.txt", |asked| match asked.method.as_str() {
-        "PUT" => said(201),
-        _ => reply(200).max_age(600).body("new"),
-    });
-    let server = before(&origin.url(), "");
-    let ask = || server.ask(&get("/a.txt").host(HOST));
-    for more in [
-        "&wait=true&cache=true",
-        "&wait=true&cache=true&content_type=text%2Fplain",
-    ] {
-        put(&server, &url("/a.txt"), more, b"new").expect(200);
-        let first = ask();
-        first.expect(200).expect_body(b"new");
-        assert!(first.needs("cache-status").contains("hit"));
-    }
-    put(&server, &url("/a.txt"), "&wait=true&cache=maybe", b"new").expect(400);
-}
-
-#[test]
 fn redirects_that_keep_the_method_are_followed_and_no_others() {
     let origin = Origin::start();
     let other = taking();

@@ -153,7 +153,7 @@ impl Fleet {
         let cache = CacheOperator::new(stores.clone(), Arc::clone(&sites), Arc::clone(&index));
         let known = (&sites, private.shared(), stores);
         let behind = start_backstage(&settings, known, &pins, &postboxes, shares)?;
-        let known = (&cache, &private, addresses.first());
+        let known = (&cache, &private, &behind.library, &responses);
         let uploads = RunningUploads::start(&settings, known, &behind.origins)?;
 
         let shared = Shared {

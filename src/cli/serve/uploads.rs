@@ -1,10 +1,7 @@
 //! The uploads of the running server: their folder, their thread, and what they need of others.
 
-use std::io::{self, Write as _};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
@@ -13,13 +10,12 @@ use super::profiles::SharedProfiles;
 use crate::admin::operator::CacheOperator;
 use crate::admin::operator::purge::{Meant, PurgeOrder};
 use crate::config::Settings;
+use crate::fill::library::Library;
 use crate::fill::origin::OriginCounts;
 use crate::fill::upload::{
-    OnUploaded, RecordingThread, Routes, Tools, UploadHosts, UploadThread, Uploads,
+    OnUploaded, RecordingThread, Routes, Tools, UploadHosts, UploadThread, Uploaded, Uploads,
 };
-
-/// Longest silence of this server while it is asked for an uploaded file.
-const WARM_WAIT: Duration = Duration::from_secs(30);
+use crate::index::responses::Responses;
 
 /// Uploads while they run.
 #[derive(Debug)]
@@ -34,7 +30,12 @@ impl RunningUploads {
     /// Opens the folder and starts the thread; none where there is no folder.
     pub(super) fn start(
         settings: &Settings,
-        (cache, profiles, listener): (&CacheOperator, &SharedProfiles, Option<&SocketAddr>),
+        (cache, profiles, library, responses): (
+            &CacheOperator,
+            &SharedProfiles,
+            &Arc<Library>,
+            &Arc<Responses>,
+        ),
         origin_counts: &Arc<OriginCounts>,
     ) -> Result<Option<Self>, LaunchError> {
         let Some(folder) = folder(settings) else {
@@ -51,7 +52,8 @@ impl RunningUploads {
         let tools = Tools {
             origin_counts: Arc::clone(origin_counts),
             random: Box::new(random),
-            uploaded: after_upload(cache.clone(), listener.copied()),
+            responses: Arc::clone(responses),
+            uploaded: after_upload(cache.clone(), Arc::clone(library)),
         };
         let thread = uploads
             .start(tools)
@@ -96,43 +98,56 @@ fn folder(settings: &Settings) -> Option<PathBuf> {
     Some(disk.path.join("uploads"))
 }
 
-/// Has what is stored of a URL validated before it is used again (RFC 9111 s4.4) and, where it is to be cached, asks for it as
-/// the first client would.
-fn after_upload(cache: CacheOperator, listener: Option<SocketAddr>) -> OnUploaded {
-    Arc::new(move |url, caches| {
-        let order = PurgeOrder {
-            meant: Meant::Url(url.to_owned()),
-            is_soft: true,
-            is_dry_run: false,
-            keys_max: 0,
-        };
-        if let Err(error) = cache.purge(order) {
-            tracing::warn!(%error, "what is stored of an uploaded URL may still be used");
-        }
-        if let Some(listener) = listener.filter(|_| caches)
-            && let Err(error) = warm(listener, url)
-        {
-            tracing::warn!(%error, "an uploaded file was not fetched into the cache");
-        }
+/// Has what is stored of a URL validated before it is used again (RFC 9111 s4.4) and stores the file itself, where that is wanted.
+fn after_upload(cache: CacheOperator, library: Arc<Library>) -> OnUploaded {
+    Box::new(move |uploaded| {
+        let (cache, library) = (cache.clone(), Arc::clone(&library));
+        Box::pin(take_in(cache, library, uploaded))
     })
 }
 
-/// Asks this server for a URL, and reads the answer to its end.
-fn warm(listener: SocketAddr, url: &str) -> io::Result<()> {
-    let (_, rest) = url.split_once("://").unwrap_or_default();
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let mut address = listener;
-    if address.ip().is_unspecified() {
-        address.set_ip(match address {
-            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        });
+async fn take_in(cache: CacheOperator, library: Arc<Library>, uploaded: Uploaded) -> bool {
+    let Uploaded {
+        url,
+        moved_to,
+        profile,
+        deposit,
+    } = uploaded;
+    let profile = profile.as_deref();
+    // Before what is stored is made invalid on its behalf.
+    let deposit = deposit.filter(|deposit| library.is_newest(&url, profile, deposit));
+    let urls: Vec<String> = std::iter::once(url.clone()).chain(moved_to).collect();
+    for url in &urls {
+        library.invalidate(url).await;
     }
-    let mut stream = TcpStream::connect_timeout(&address, WARM_WAIT)?;
-    stream.set_read_timeout(Some(WARM_WAIT))?;
-    let head = format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n");
-    stream.write_all(head.as_bytes())?;
-    io::copy(&mut stream, &mut io::sink()).map(drop)
+    let purging = tokio::task::spawn_blocking(move || {
+        urls.into_iter()
+            .try_for_each(|url| cache.purge(made_stale(url)).map(drop))
+    });
+    match purging.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "what is stored of an uploaded URL may still be used");
+        }
+        Err(_) => tracing::error!("what is stored of an uploaded URL may still be used"),
+    }
+    let Some(deposit) = deposit else {
+        return false;
+    };
+    let stored = library.take_in(&url, profile, deposit).await;
+    if let Err(why) = &stored {
+        tracing::info!("an uploaded file is not the cached copy: {why}");
+    }
+    stored.is_ok()
+}
+
+fn made_stale(url: String) -> PurgeOrder {
+    PurgeOrder {
+        meant: Meant::Url(url),
+        is_soft: true,
+        is_dry_run: false,
+        keys_max: 0,
+    }
 }
 
 /// A number from 0 to 1 that nobody can foretell.

@@ -136,7 +136,7 @@ pub(in crate::config) static UPLOAD: Table<UploadSettings> = Table {
         key(
             "cache",
             "false",
-            "Whether what was uploaded is fetched into the cache at once, for the first client to hit.",
+            "Whether what was uploaded becomes the cached copy of its URL. Only where the origin keeps what it is sent as it is.",
             Shape::Flag(|upload| &mut upload.cache),
         ),
     ],

@@ -43,7 +43,7 @@ pub(super) struct Known {
 }
 
 impl Known {
-    fn nothing() -> Self {
+    pub(super) fn nothing() -> Self {
         Self {
             variants: Vec::new(),
             selected: None,

@@ -12,6 +12,7 @@
 mod attend;
 mod bring;
 mod counts;
+mod deposit;
 mod exchange;
 mod flights;
 mod head;
@@ -125,9 +126,12 @@ impl Keeper {
     /// Answers a request, and counts what the answer was.
     pub(super) async fn answer(
         self: Rc<Self>,
-        fetch: Box<Fetch>,
+        mut fetch: Box<Fetch>,
         origin: Option<Rc<Origin>>,
     ) -> Outcome {
+        if let Some(deposit) = fetch.deposit.take() {
+            return self.take_in(&fetch, origin, deposit).await;
+        }
         let mut refreshed = None;
         if fetch.is_refresh {
             self.counts.bump(KeeperCount::Refreshes);

@@ -382,7 +382,7 @@ impl Library {
         })
     }
 
-    fn fields(&self, plan: &Plan) -> Fields {
+    pub(super) fn fields(&self, plan: &Plan) -> Fields {
         let mut fields = Fields::new();
         fields.push(b"User-Agent", plan.settings.user_agent.as_bytes());
         fields.push(b"Accept", b"*/*");
@@ -426,7 +426,7 @@ fn has_all(object: &Object) -> bool {
 }
 
 /// The request for a place.
-fn order(place: &Place, plan: &Plan, fields: Fields, why: Forward) -> Box<Fetch> {
+pub(super) fn order(place: &Place, plan: &Plan, fields: Fields, why: Forward) -> Box<Fetch> {
     Box::new(Fetch {
         site: match place.source {
             Source::Site(id) => id,
@@ -452,6 +452,7 @@ fn order(place: &Place, plan: &Plan, fields: Fields, why: Forward) -> Box<Fetch>
         body: None,
         is_refresh: false,
         must_ask: false,
+        deposit: None,
         foreign: place.foreign(plan),
         asker: None,
     })

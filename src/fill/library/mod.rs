@@ -14,6 +14,7 @@
 mod allowed;
 mod bring;
 mod counts;
+mod deposit;
 mod failure;
 mod folder;
 mod leases;
@@ -301,15 +302,8 @@ impl Library {
         let plan = self.plan();
         let place = Place::of(url, None, &plan)?;
         let hops = self.trails.of(&place.url);
-        let mut keys = HashSet::new();
-        for url in std::iter::once(url).chain(hops.iter().map(AsRef::as_ref)) {
-            // With whatever credentials it was fetched.
-            let named = plan.profiles.iter().map(|profile| Some(profile.name()));
-            for profile in std::iter::once(None).chain(named) {
-                // A hop that is not allowed any more can't be had either.
-                keys.extend(Place::of(url, profile, &plan).ok().map(|place| place.key));
-            }
-        }
+        let urls = std::iter::once(url).chain(hops.iter().map(AsRef::as_ref));
+        let keys: HashSet<_> = urls.flat_map(|url| keys_of(url, &plan)).collect();
         keys.iter().map(|key| self.remove_key(key)).sum()
     }
 
@@ -459,6 +453,13 @@ impl Shelf {
         made.await
             .unwrap_or_else(|_| Err(Failure::new(Code::DiskFailed, "making the file broke off")))
     }
+}
+
+/// The keys of a URL, with whatever credentials it was fetched; none where it may not be.
+fn keys_of<'p>(url: &'p str, plan: &'p Plan) -> impl Iterator<Item = Box<[u8]>> + 'p {
+    let named = plan.profiles.iter().map(|profile| Some(profile.name()));
+    let all = std::iter::once(None).chain(named);
+    all.filter_map(move |profile| Some(Place::of(url, profile, plan).ok()?.key))
 }
 
 fn shelf(

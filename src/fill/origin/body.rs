@@ -7,7 +7,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use hyper::body::{Body as _, Incoming};
+use hyper::body::{Body as _, Frame, Incoming};
+use tokio::sync::mpsc;
 
 use super::fault::OriginFault;
 use super::head::{Framing, fields_of};
@@ -24,10 +25,48 @@ const SMALL: usize = 16 << 10;
 /// Most bytes that are gathered into one piece.
 const GATHERED_MAX: usize = 64 << 10;
 
+/// Where a body's bytes come from.
+enum Flow {
+    /// A connection.
+    Connection(Incoming),
+    /// This process itself; so many are still to come.
+    Own(mpsc::Receiver<Bytes>, u64),
+}
+
+impl Flow {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        match self {
+            Self::Connection(incoming) => Pin::new(incoming).poll_frame(cx),
+            Self::Own(pieces, left) => pieces.poll_recv(cx).map(|piece| {
+                let bytes = piece?;
+                *left = left.saturating_sub(bytes.len() as u64);
+                Some(Ok(Frame::data(bytes)))
+            }),
+        }
+    }
+
+    /// Whether its last byte has come.
+    fn is_over(&self) -> bool {
+        match self {
+            Self::Connection(incoming) => incoming.is_end_stream(),
+            Self::Own(_, left) => *left == 0,
+        }
+    }
+
+    /// How it ended where no more comes.
+    fn ending(&self) -> Result<(), OriginFault> {
+        match self {
+            Self::Own(_, 1..) => Err(OriginFault::Truncated),
+            // Of a connection, whatever is missing is an error.
+            _ => Ok(()),
+        }
+    }
+}
+
 /// A response's body. Dropped before its end, the connection is closed.
 pub struct OriginBody {
-    incoming: Incoming,
-    /// The connection; none once the body has ended, well or not.
+    flow: Flow,
+    /// The connection; none once the body has ended, well or not, and where there is none.
     carrier: Option<Carrier>,
     framing: Framing,
     length: Option<u64>,
@@ -58,7 +97,7 @@ impl OriginBody {
     ) -> Self {
         let mut body = Self {
             length: incoming.size_hint().exact(),
-            incoming,
+            flow: Flow::Connection(incoming),
             carrier: Some(carrier),
             framing,
             received: 0,
@@ -71,6 +110,29 @@ impl OriginBody {
             ending: None,
             trailers: None,
             of_one_connection,
+        };
+        body.end_if_over();
+        body
+    }
+
+    /// A body of `size` bytes that this process brings itself. Where there are fewer, it is truncated.
+    #[must_use]
+    pub fn own(pieces: mpsc::Receiver<Bytes>, size: u64) -> Self {
+        let mut body = Self {
+            flow: Flow::Own(pieces, size),
+            carrier: None,
+            framing: Framing::Delimited,
+            length: Some(size),
+            received: 0,
+            between_bytes_timeout: Duration::MAX,
+            total_deadline: None,
+            deadline: None,
+            gathered: BytesMut::new(),
+            held: None,
+            has_yielded: false,
+            ending: None,
+            trailers: None,
+            of_one_connection: Box::default(),
         };
         body.end_if_over();
         body
@@ -135,13 +197,13 @@ impl OriginBody {
             if self.held.is_some() || self.gathered.len() >= GATHERED_MAX {
                 return Poll::Ready(Ok(self.take_gathered()));
             }
-            match Pin::new(&mut self.incoming).poll_frame(cx) {
+            match self.flow.poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => self.take(frame),
                 Poll::Ready(Some(Err(error))) => {
                     let fault = self.fault_of(&error);
                     self.end(Err(fault));
                 }
-                Poll::Ready(None) => self.end(Ok(())),
+                Poll::Ready(None) => self.end(self.flow.ending()),
                 Poll::Pending if self.gathered.is_empty() => {
                     if self.is_too_late(cx).is_pending() {
                         return Poll::Pending;
@@ -158,7 +220,7 @@ impl OriginBody {
         }
     }
 
-    fn take(&mut self, frame: hyper::body::Frame<Bytes>) {
+    fn take(&mut self, frame: Frame<Bytes>) {
         self.deadline = None;
         self.has_yielded = false;
         match frame.into_data() {
@@ -203,7 +265,7 @@ impl OriginBody {
 
     /// A body whose length was told is over with its last byte: the connection is given back before anybody asks.
     fn end_if_over(&mut self) {
-        if self.incoming.is_end_stream() {
+        if self.flow.is_over() {
             self.end(Ok(()));
         }
     }
@@ -238,7 +300,8 @@ impl OriginBody {
     /// Ends the body where the next bytes don't come in time.
     fn is_too_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(carrier) = &mut self.carrier else {
-            return Poll::Ready(());
+            // Who brings the bytes here ends it, too.
+            return Poll::Pending;
         };
         let deadline = *self.deadline.get_or_insert_with(|| {
             let deadline = clock::mono().after(self.between_bytes_timeout);

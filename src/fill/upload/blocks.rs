@@ -8,7 +8,7 @@ use super::counts::UploadCount;
 use super::exchange::{Asking, Road};
 use super::multipart::encoded;
 use super::record::Record;
-use super::transfer::{Success, etag, part_size};
+use super::transfer::{Success, part_size};
 use super::verdict::Failure;
 use crate::fill::origin::OriginFault;
 
@@ -61,10 +61,7 @@ pub(super) async fn upload(
     if answer.status != 201 {
         return Err(answer.failure());
     }
-    Ok(Success {
-        status: answer.status,
-        etag: etag(&answer.fields),
-    })
+    Ok(Success::of(&answer))
 }
 
 /// A block's name: all have the same length, as the service wants it, in base64.

@@ -5,14 +5,12 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::counts::{UploadCount, UploadCounts};
 use crate::fill::origin::{Piece, RequestBody, RequestStream};
-
-/// Bytes that are read at once.
-const PIECE: usize = 256 << 10;
+use crate::fill::pieces::{self, PIECE};
 
 /// Pieces that wait for the connection.
 const PIECES_MAX: usize = 2;
@@ -55,30 +53,16 @@ impl Contents {
     }
 
     /// Reads until the end, or until nobody takes more. A body that is left without its end is never taken for a whole one.
-    fn read(&self, first: u64, length: u64, sum: Option<u32>, pieces: &mpsc::Sender<Piece>) {
-        let (mut at, end) = (first, first.saturating_add(length));
-        let mut found = 0;
-        while at < end {
-            let size = usize::try_from(end - at).unwrap_or(PIECE).min(PIECE);
-            let mut piece = BytesMut::zeroed(size);
-            if let Err(error) = self.file.read_exact_at(&mut piece, at) {
-                tracing::error!(%error, "the spooled file of an upload can't be read");
-                return;
+    fn read(&self, first: u64, length: u64, sum: Option<u32>, taker: &mpsc::Sender<Piece>) {
+        pieces::read(&self.file, (first, length), sum, |piece| {
+            let size = piece.len() as u64;
+            let is_taken = taker.blocking_send(Piece::Bytes(piece)).is_ok();
+            if is_taken {
+                self.sent.fetch_add(size, Ordering::Relaxed);
+                self.counts.add(UploadCount::Bytes, size);
             }
-            at += size as u64;
-            if let Some(sum) = sum {
-                found = crc32c::crc32c_append(found, &piece);
-                if at == end && found != sum {
-                    tracing::error!("the spooled file of an upload is damaged");
-                    return;
-                }
-            }
-            if pieces.blocking_send(Piece::Bytes(piece.freeze())).is_err() {
-                return;
-            }
-            self.sent.fetch_add(size as u64, Ordering::Relaxed);
-            self.counts.add(UploadCount::Bytes, size as u64);
-        }
+            is_taken
+        });
     }
 
     /// Whether the file still has the checksum of what was accepted; reads all of it.

@@ -36,6 +36,12 @@ counters! {
         AttemptRefused = "refused",
     }
 
+    "hotplate_uploads_cached" Counter in "uploads",
+    "Uploaded files that were to become the cached copy, by what came of it.", by "result" {
+        Cached = "stored",
+        NotCached = "not-stored",
+    }
+
     "hotplate_upload_parts" Counter in "parts",
     "Parts of large files that were uploaded." { Parts }
 

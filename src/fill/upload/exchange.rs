@@ -32,6 +32,8 @@ pub(super) struct Answered {
     pub(super) status: u16,
     pub(super) fields: Fields,
     pub(super) body: Vec<u8>,
+    /// The URL that it was moved to before it was answered so.
+    pub(super) moved_to: Option<String>,
 }
 
 impl Answered {
@@ -115,9 +117,10 @@ impl Road<'_> {
     pub(super) async fn ask(&self, asking: &Asking<'_>) -> Result<Answered, Failure> {
         let mut target = self.target.clone();
         append_query(&mut target.path, &asking.query);
-        for _ in 0..=REDIRECTS_MAX {
-            let answer = self.ask_once(&target, asking).await?;
+        for hop in 0..=REDIRECTS_MAX {
+            let mut answer = self.ask_once(&target, asking).await?;
             if !matches!(answer.status, 307 | 308) {
+                answer.moved_to = (hop > 0).then(|| target.url());
                 return Ok(answer);
             }
             target = self.moved(&target, &answer)?;
@@ -165,6 +168,7 @@ impl Road<'_> {
             status: response.status,
             fields: response.fields,
             body,
+            moved_to: None,
         })
     }
 

@@ -51,7 +51,7 @@ use self::spool::Spool;
 pub use self::spool::SpoolError;
 pub use self::status::{State, Status};
 pub use self::target::{NoTarget, Routes, UploadHosts};
-pub use self::thread::{OnUploaded, Tools, UploadThread};
+pub use self::thread::{OnUploaded, Tools, UploadThread, Uploaded};
 use crate::sys::clock;
 
 /// The queue of uploads; shared by the admin API and the thread that sends.

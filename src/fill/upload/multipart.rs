@@ -157,8 +157,8 @@ async fn complete(road: &Road<'_>, id: &str, etags: &[String]) -> Result<Success
         return Err(Failure::transient(reason));
     }
     Ok(Success {
-        status: answer.status,
         etag: element(&answer.body, "ETag").map(|tag| tag.replace("&quot;", "\"")),
+        ..Success::of(&answer)
     })
 }
 

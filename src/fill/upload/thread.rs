@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -23,7 +24,10 @@ use super::record::{LastFailure, Record};
 use super::target::Target;
 use super::transfer::{self, Success};
 use super::verdict::Failure;
+use crate::cache::order::Deposit;
 use crate::fill::origin::OriginCounts;
+use crate::index::cached::Epoch;
+use crate::index::responses::Responses;
 use crate::sys::{clock, cpu};
 
 /// How far the thread gives way to workers on its core.
@@ -32,8 +36,22 @@ const GIVES_WAY_BY: i32 = 5;
 /// Longest sleep of the thread: nothing waits longer for a wake-up that got lost.
 const SLEEP_MAX: Duration = Duration::from_secs(60);
 
-/// Is told the canonical URL of what was uploaded, and whether it is to be cached.
-pub type OnUploaded = Arc<dyn Fn(&str, bool) + Send + Sync>;
+/// What was uploaded.
+#[derive(Debug)]
+pub struct Uploaded {
+    /// The canonical URL.
+    pub url: String,
+    /// Another one that it was moved to.
+    pub moved_to: Option<String>,
+    /// The profile that the caller named.
+    pub profile: Option<String>,
+    /// What is to be stored of it; none: nothing.
+    pub deposit: Option<Deposit>,
+}
+
+/// Is told what was uploaded; whether that is stored now.
+pub type OnUploaded =
+    Box<dyn Fn(Uploaded) -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
 
 /// What the thread needs of others.
 pub struct Tools {
@@ -41,8 +59,9 @@ pub struct Tools {
     pub origin_counts: Arc<OriginCounts>,
     /// A number from 0 to 1, another one each time.
     pub random: Box<dyn Fn() -> f64 + Send>,
-    /// Makes what is stored of a URL invalid and, where the second says so, has it stored anew; called on a thread that may
-    /// block.
+    /// What is stored: the point in its sequence of purges is noted.
+    pub responses: Arc<Responses>,
+    /// Makes what is stored of a URL invalid, and stores what was uploaded.
     pub uploaded: OnUploaded,
 }
 
@@ -150,12 +169,14 @@ impl Sender {
     /// Makes one attempt, and writes down what came of it.
     async fn work_on(&self, record: Record, sent: Arc<std::sync::atomic::AtomicU64>) {
         let id = record.id;
+        // What is purged from here on may be newer than the file.
+        let began = self.tools.responses.epoch();
         let result = self.attempt(&record, sent).await;
         let counts = &self.uploads.counts;
         match result {
             Ok(success) => {
                 counts.bump(UploadCount::AttemptDone);
-                self.uploaded(&record).await;
+                self.uploaded(&record, &success, began).await;
                 self.done(&record, &success);
             }
             Err(failure) => {
@@ -239,18 +260,37 @@ impl Sender {
         }
     }
 
-    /// What is cached of the URL is not what is there now.
-    async fn uploaded(&self, record: &Record) {
-        let routes = &self.uploads.routes;
+    /// What is cached of the URL is not what is there now; the file may be.
+    async fn uploaded(&self, record: &Record, success: &Success, began: Epoch) {
+        let uploads = &self.uploads;
         // In the form that keys are made of.
-        let url = match routes.resolve(&record.url, record.profile.as_deref()) {
-            Ok(target) => target.url(),
-            Err(_) => record.url.clone(),
+        let target = uploads
+            .routes
+            .resolve(&record.url, record.profile.as_deref());
+        let url = target.map_or_else(|_| record.url.clone(), |target| target.url());
+        let is_copy = record.cache && success.is_at_its_url();
+        let deposit = match uploads.spool.data(record.id) {
+            Ok(file) if is_copy => Some(Deposit {
+                fields: success.fields(&record.content_type),
+                file: Arc::new(file),
+                size: record.size,
+                sum: record.sum,
+                began,
+            }),
+            _ => None,
         };
-        let (uploaded, caches) = (Arc::clone(&self.tools.uploaded), record.cache);
-        let done = tokio::task::spawn_blocking(move || uploaded(&url, caches)).await;
-        if done.is_err() {
-            tracing::error!("what was stored of an uploaded URL may still be used");
+        let is_stored = (self.tools.uploaded)(Uploaded {
+            url,
+            moved_to: success.moved_to.clone(),
+            profile: record.profile.clone(),
+            deposit,
+        });
+        let is_stored = is_stored.await;
+        if record.cache {
+            uploads.counts.bump(match is_stored {
+                true => UploadCount::Cached,
+                false => UploadCount::NotCached,
+            });
         }
     }
 

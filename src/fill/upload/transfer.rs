@@ -1,19 +1,58 @@
 //! One attempt to upload a file: in one request, or in parts where it is large and the origin can.
 
 use super::bytes::Contents;
-use super::exchange::{Asking, Road};
+use super::exchange::{Answered, Asking, Road};
 use super::record::Record;
 use super::verdict::{Failure, is_success};
 use super::{blocks, multipart};
 use crate::fill::profile::ProfileKind;
+use crate::http::date;
+use crate::http::etag::EntityTag;
+use crate::http::fields::{FieldLines as _, Fields};
 
 /// What came of an attempt that succeeded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Success {
     /// The origin's status.
     pub(super) status: u16,
-    /// The entity tag that it gave.
+    /// The validators that it gave: the origin has what it was sent, unchanged (RFC 9110 s9.3.4).
     pub(super) etag: Option<String>,
+    pub(super) last_modified: Option<String>,
+    /// Where it is, where that is not the URL that was asked for.
+    pub(super) moved_to: Option<String>,
+}
+
+impl Success {
+    pub(super) fn of(answer: &Answered) -> Self {
+        let last_modified = answer.fields.value("last-modified");
+        let last_modified = last_modified.filter(|value| date::parse(value).is_some());
+        Self {
+            status: answer.status,
+            etag: etag(&answer.fields),
+            last_modified: last_modified.and_then(|value| String::from_utf8(value.to_vec()).ok()),
+            moved_to: answer.moved_to.clone(),
+        }
+    }
+
+    /// Whether the URL stands for the file by now: it was not only taken to be worked on (RFC 9110 s15.3.3), nor moved elsewhere.
+    pub(super) const fn is_at_its_url(&self) -> bool {
+        self.status != 202 && self.moved_to.is_none()
+    }
+
+    /// The fields of the answer that a GET would get.
+    pub(super) fn fields(&self, content_type: &str) -> Fields {
+        let mut fields = Fields::new();
+        fields.push(b"content-type", content_type.as_bytes());
+        let etag = self.etag.as_deref().map(str::as_bytes);
+        // What stands in the body of an answer may be anything.
+        if let Some(etag) = etag.filter(|etag| EntityTag::parse(etag).is_some()) {
+            fields.push(b"etag", etag);
+        }
+        if let Some(last_modified) = &self.last_modified {
+            fields.push(b"last-modified", last_modified.as_bytes());
+        }
+        fields
+    }
 }
 
 /// Uploads the file.
@@ -59,18 +98,14 @@ async fn whole(
     };
     let answer = road.ask(&asking).await?;
     if is_success(answer.status) {
-        Ok(Success {
-            status: answer.status,
-            etag: etag(&answer.fields),
-        })
+        Ok(Success::of(&answer))
     } else {
         Err(answer.failure())
     }
 }
 
 /// The entity tag of an answer, where it is text.
-pub(super) fn etag(fields: &crate::http::fields::Fields) -> Option<String> {
-    use crate::http::fields::FieldLines as _;
+pub(super) fn etag(fields: &Fields) -> Option<String> {
     let value = fields.value("etag")?;
     String::from_utf8(value.to_vec()).ok()
 }
@@ -83,6 +118,42 @@ pub(super) fn part_size(size: u64, asked: u64, parts_max: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn validators_of_an_answer_become_those_of_what_is_stored() {
+        let success = |etag: &str, last_modified: &str| {
+            let mut fields = Fields::new();
+            fields.push(b"etag", etag.as_bytes());
+            fields.push(b"last-modified", last_modified.as_bytes());
+            Success::of(&Answered {
+                status: 201,
+                fields,
+                body: Vec::new(),
+                moved_to: None,
+            })
+        };
+        let stored = |success: Success| {
+            let fields = success.fields("audio/wav");
+            let text = |name| {
+                let value = fields.value(name).unwrap_or(b"none");
+                String::from_utf8_lossy(value).into_owned()
+            };
+            ["content-type", "etag", "last-modified"].map(text)
+        };
+        let time = "Tue, 02 Jan 2024 03:04:05 GMT";
+        assert_eq!(stored(success("\"1\"", time)), ["audio/wav", "\"1\"", time]);
+        assert_eq!(stored(success("1", "now")), ["audio/wav", "none", "none"]);
+        let odd = Success {
+            etag: Some("\"1\"\r\nSet-Cookie: a=b".to_owned()),
+            ..success("", "")
+        };
+        assert_eq!(stored(odd), ["audio/wav", "none", "none"]);
+        let later = Success {
+            status: 202,
+            ..success("\"1\"", time)
+        };
+        assert!(!later.is_at_its_url() && success("\"1\"", time).is_at_its_url());
+    }
 
     #[test]
     fn parts_grow_where_there_would_be_too_many() {
