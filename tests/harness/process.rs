@@ -38,11 +38,26 @@ impl Process {
 
     /// Its private resident memory in bytes: heap and stacks, not file mappings.
     pub(crate) fn private_bytes(self) -> u64 {
+        self.status("RssAnon:")
+    }
+
+    /// All its resident memory in bytes.
+    pub(crate) fn resident_bytes(self) -> u64 {
+        self.status("VmRSS:")
+    }
+
+    /// The most that it ever had resident, in bytes.
+    pub(crate) fn peak_resident_bytes(self) -> u64 {
+        self.status("VmHWM:")
+    }
+
+    /// A size in its status, in bytes.
+    fn status(self, name: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.0)).expect("alive");
         let line = status
             .lines()
-            .find_map(|line| line.strip_prefix("RssAnon:"))
-            .expect("RssAnon");
+            .find_map(|line| line.strip_prefix(name))
+            .expect("a line of this name");
         let kib: u64 = line
             .trim()
             .trim_end_matches(" kB")

@@ -16,6 +16,8 @@ mod harness;
 #[cfg(test)]
 mod cached;
 #[cfg(test)]
+mod flat;
+#[cfg(test)]
 mod hosts;
 #[cfg(test)]
 mod killed;
