@@ -1,9 +1,7 @@
 //! A device that is full long before `disk.size` is reached: everybody still gets the right bytes, and the figures tell of it.
 
-use std::path::Path;
-use std::process::Command;
-
 use crate::figures::Figures;
+use crate::harness::device::Device;
 use crate::harness::origin::Origin;
 use crate::harness::{Driver, Server, Setup, get};
 use crate::numbered::Numbered;
@@ -12,34 +10,6 @@ use crate::numbered::Numbered;
 const DEVICE: u64 = 24 << 20;
 /// So many bodies are more than twice what it takes.
 const COUNT: u64 = 160;
-
-/// A file system of [`DEVICE`] bytes in memory, which goes when it is dropped.
-struct Device<'f>(&'f Path);
-
-impl<'f> Device<'f> {
-    /// None where this process may not mount.
-    fn mount(folder: &'f Path) -> Option<Self> {
-        std::fs::create_dir(folder).expect("a new folder");
-        let options = format!("size={DEVICE},mode=0700");
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &options, "hotplate-test"])
-            .arg(folder)
-            .output();
-        let is_mounted = mounted.is_ok_and(|output| output.status.success());
-        is_mounted.then_some(Self(folder))
-    }
-}
-
-impl Drop for Device<'_> {
-    fn drop(&mut self) {
-        // Lazily: the server may have files open still.
-        let unmounted = Command::new("umount").arg("-l").arg(self.0).status();
-        assert!(
-            unmounted.is_ok_and(|status| status.success()),
-            "it stays mounted"
-        );
-    }
-}
 
 fn setup(origin: &Origin) -> Setup {
     let mut setup = Setup::new();
@@ -70,8 +40,7 @@ fn run(driver: Driver) {
     let numbered = Numbered::serve(&origin, false);
     let setup = setup(&origin);
     let folder = setup.folder.path("device");
-    let Some(device) = Device::mount(&folder) else {
-        eprintln!("skipped: this process may not mount a file system");
+    let Some(device) = Device::mount(&folder, DEVICE) else {
         return;
     };
     let server = setup.start(driver);

@@ -9,6 +9,7 @@ pub(crate) mod driver;
 pub(crate) mod answer;
 pub(crate) mod client;
 pub(crate) mod config;
+pub(crate) mod device;
 pub(crate) mod folder;
 pub(crate) mod origin;
 pub(crate) mod process;

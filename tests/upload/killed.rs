@@ -1,17 +1,63 @@
-//! kill -9 at random moments of uploads: what was accepted arrives once or more, whole, and never half.
+//! kill -9 at random moments of uploads: what was accepted arrives once or more, whole, and never half, and no wrong byte is cached.
 //!
 //! `HOTPLATE_UPLOAD_KILLS` says how often; the default is few.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::harness::origin::Origin;
 use crate::harness::waiting::number_from_environment;
-use crate::harness::{Client, Request, eventually, pattern, pause};
-use crate::queue::{PATIENCE, before, encoded, said, spooled, url};
+use crate::harness::{Answer, Client, Driver, Request, Setup, get, pattern, pause};
+use crate::queue::{HOST, PATIENCE, encoded, json, said, spooled, url};
 
 const KILLS: u64 = 6;
+
+/// Asks a server that may be killed meanwhile.
+fn try_ask(admin: SocketAddr, request: &Request) -> Option<Answer> {
+    let mut client = Client::try_open(admin).ok()?;
+    client.try_send(request.bytes()).ok()?;
+    client.try_answer("POST").ok()
+}
+
+/// Hands a file over, in another way each time; whether it was accepted for certain.
+fn hand_over(admin: SocketAddr, folder: &Path, number: u64, path: &str, body: &[u8]) -> bool {
+    let query = format!("url={}&cache=true", encoded(&url(path)));
+    let accepted = |target: &str, body: &[u8]| {
+        let answer = try_ask(admin, &Request::new("POST", target).body(body));
+        answer.is_some_and(|answer| answer.status == 202)
+    };
+    match number % 3 {
+        0 => accepted(&format!("/api/cache/put?{query}"), body),
+        1 => {
+            let file = folder.join("file.wav");
+            std::fs::write(&file, body).expect("the file");
+            let file = encoded(file.to_str().expect("UTF-8"));
+            accepted(&format!("/api/cache/put?{query}&file={file}"), b"")
+        }
+        _ => {
+            let target = format!("/api/cache/record?{query}");
+            let Some(opened) = try_ask(admin, &Request::new("POST", &target).body(b"")) else {
+                return false;
+            };
+            let opened = json(&opened);
+            let path = opened["path"].as_str();
+            let path = path.unwrap_or_else(|| panic!("no recording: {opened}"));
+            std::fs::write(path, body).expect("the recording");
+            let target = format!("/api/cache/uploads?id={}", opened["id"]);
+            // Its close is heard of, or the server is gone.
+            loop {
+                match try_ask(admin, &get(&target)) {
+                    None => return false,
+                    Some(told) if json(&told)["state"] != "recording" => return true,
+                    Some(_) => pause(Duration::from_millis(1)),
+                }
+            }
+        }
+    }
+}
 
 #[test]
 fn accepted_uploads_survive_kills_at_any_moment() {
@@ -19,9 +65,17 @@ fn accepted_uploads_survive_kills_at_any_moment() {
     let origin = Origin::start();
     origin.otherwise(|asked| {
         // Some fail, so that attempts and records are under way when the process dies.
-        said(if asked.number % 3 == 0 { 503 } else { 201 })
+        let takes = asked.method == "PUT" && asked.number % 3 != 0;
+        said(if takes { 201 } else { 503 })
     });
-    let mut server = before(&origin.url(), "concurrency = 2");
+    let mut setup = Setup::new().disk(&["size = \"64MiB\""]);
+    setup.config.sites.push(format!(
+        "hosts = [{HOST:?}]\norigin = {:?}\n[[site.rule]]\npath = \"/\"\ndefault_ttl = \"1h\"\n[upload]\nretry_min = \"30ms\"\n\
+         retry_max = \"200ms\"\nconcurrency = 2\nrecord_limit = \"1s\"",
+        origin.url()
+    ));
+    let mut server = setup.start(Driver::Epoll);
+    let folder = server.folder.path("");
     let mut accepted: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     for round in 0..kills {
         let admin = server.admin.expect("an address");
@@ -38,17 +92,8 @@ fn accepted_uploads_survive_kills_at_any_moment() {
                         20_000 + usize::try_from(number % 7).unwrap_or(0) * 30_000,
                         number + round * 1000,
                     );
-                    let target = format!("/api/cache/put?url={}", encoded(&url(&path)));
-                    let request = Request::new("POST", &target).body(&body);
-                    let Ok(mut client) = Client::try_open(admin) else {
-                        break;
-                    };
-                    if client.try_send(request.bytes()).is_err() {
-                        break;
-                    }
-                    match client.try_answer("POST") {
-                        Ok(answer) if answer.status == 202 => found.push((path, body)),
-                        _ => break,
+                    if hand_over(admin, &folder, number + round, &path, &body) {
+                        found.push((path, body));
                     }
                 }
                 found
@@ -62,11 +107,20 @@ fn accepted_uploads_survive_kills_at_any_moment() {
         accepted.extend(found);
         server.start_again();
     }
-    eventually(PATIENCE * 2, "everything is out of the spool", || {
-        spooled(&server).is_empty()
-    });
+    // Recordings whose path nobody was told are dropped in time.
+    let mut left = spooled(&server);
+    let deadline = crate::harness::now() + PATIENCE * 2;
+    while !left.is_empty() {
+        assert!(
+            crate::harness::now() < deadline,
+            "left in the spool: {left:?}"
+        );
+        pause(Duration::from_millis(20));
+        left = spooled(&server);
+    }
     assert!(!accepted.is_empty());
     let asked = origin.asked();
+    let mut cached = 0;
     for (path, body) in &accepted {
         let of_path = asked
             .iter()
@@ -77,12 +131,19 @@ fn accepted_uploads_survive_kills_at_any_moment() {
             whole.iter().all(|asked| asked.body == *body),
             "{path} arrived otherwise"
         );
+        // Its copy may be lost with the process, but not half, and not another's.
+        let copy = server.ask(&get(path).host(HOST));
+        if copy.status == 200 {
+            copy.expect_body(body);
+            cached += 1;
+        }
     }
+    assert!(cached > 0, "no copy of {} was left", accepted.len());
     // Whatever was not accepted for certain arrived whole or not at all, too.
     for asked in asked.iter().filter(|asked| asked.is_whole) {
         let told = asked
             .field("content-length")
             .and_then(|told| told.parse().ok());
-        assert_eq!(told, Some(asked.body.len()), "{}", asked.target);
+        assert_eq!(told.unwrap_or(0), asked.body.len(), "{}", asked.target);
     }
 }

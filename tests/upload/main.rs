@@ -18,6 +18,8 @@ mod cached;
 #[cfg(test)]
 mod flat;
 #[cfg(test)]
+mod full_disk;
+#[cfg(test)]
 mod hosts;
 #[cfg(test)]
 mod killed;

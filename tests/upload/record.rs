@@ -143,6 +143,33 @@ fn recordings_survive_restarts_and_kills() {
     });
 }
 
+/// A crash between a recording's file and its record left the file for good, and a recording of the same number could not be opened.
+#[test]
+fn recording_that_a_crash_left_without_a_record_is_removed_unless_it_has_bytes() {
+    let origin = taking();
+    let mut server = before(&origin.url(), "");
+    let (_, path) = open(&server, &url("/half.wav"), "");
+    server.kill();
+    let folder = path.parent().expect("a folder").to_owned();
+    let record = |id: u64| server.folder.path(format!("store/uploads/{id:016x}.rec"));
+    // Half a record, no record, and a damaged record of what was written.
+    fs::write(record(1), b"hotplate-upl").expect("the record");
+    fs::write(folder.join("0000000000000002.wav"), b"").expect("a file");
+    let written = folder.join("0000000000000003.wav");
+    fs::write(&written, b"bytes").expect("a file");
+    fs::write(record(3), b"broken").expect("the record");
+    server.start_again();
+    assert_eq!(fs::read(&written).expect("the file"), b"bytes");
+    assert_eq!(
+        spooled(&server),
+        ["0000000000000003.rec", "0000000000000003.wav"]
+    );
+    let told = server.output();
+    assert!(told.contains("no record that can be read"), "{told}");
+    let (next, _) = open(&server, &url("/next.wav"), "");
+    assert_eq!(next, 4);
+}
+
 #[test]
 fn recording_that_nobody_writes_is_dropped_in_time_and_others_by_word() {
     let origin = taking();

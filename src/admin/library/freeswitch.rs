@@ -209,13 +209,14 @@ fn not_sent(status: Option<u16>, why: Failure) -> Reply {
 fn not_accepted(refused: &Refused) -> Failure {
     let code = match refused {
         Refused::Url(NoTarget::HostNotAllowed(_)) => Code::HostNotAllowed,
+        Refused::Url(NoTarget::PrivateAddress(_)) => Code::AddressNotAllowed,
         Refused::Url(_) => Code::InvalidUrl,
         Refused::ContentType | Refused::Extension | Refused::File(_) | Refused::BrokenOff => {
             Code::InvalidOption
         }
         Refused::QueueFull(_) => Code::QueueFull,
-        Refused::BytesFull(_) => Code::LibraryFull,
-        Refused::Disk(_) => Code::DiskFailed,
+        Refused::BytesFull(_) | Refused::DiskFull(_) => Code::LibraryFull,
+        Refused::Disk(..) => Code::DiskFailed,
     };
     Failure::new(code, refused.to_string())
 }

@@ -180,6 +180,14 @@ fn told(status: &Status) -> Answer {
     json(code, status)
 }
 
+/// Why a file is not accepted.
+#[derive(Serialize)]
+struct Why {
+    error: String,
+    code: &'static str,
+    fault: &'static str,
+}
+
 fn refuse(refused: &Refused) -> Answer {
     let code = match refused {
         Refused::Url(_)
@@ -188,9 +196,15 @@ fn refuse(refused: &Refused) -> Answer {
         | Refused::File(_)
         | Refused::BrokenOff => StatusCode::BAD_REQUEST,
         Refused::QueueFull(_) => StatusCode::TOO_MANY_REQUESTS,
-        Refused::BytesFull(_) | Refused::Disk(_) => StatusCode::INSUFFICIENT_STORAGE,
+        Refused::BytesFull(_) | Refused::DiskFull(_) => StatusCode::INSUFFICIENT_STORAGE,
+        Refused::Disk(..) => StatusCode::SERVICE_UNAVAILABLE,
     };
-    let mut answer = failure(code, &refused.to_string());
+    let why = Why {
+        error: refused.to_string(),
+        code: refused.code(),
+        fault: refused.party().name(),
+    };
+    let mut answer = json(code, &why);
     if code == StatusCode::TOO_MANY_REQUESTS {
         let after = HeaderValue::from_static(RETRY_AFTER_SECONDS);
         answer.headers_mut().insert(RETRY_AFTER, after);

@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::OFlags;
@@ -13,8 +13,9 @@ use super::Uploads;
 use super::counts::UploadCount;
 use super::ledger::Full;
 use super::record::{Record, Source};
-use super::spool::Draft;
+use super::spool::{CopyFault, Draft};
 use super::target::NoTarget;
+use crate::fill::library::Party;
 use crate::http::mime;
 use crate::sys::clock;
 
@@ -46,8 +47,10 @@ pub enum Refused {
     QueueFull(usize),
     /// They take as many bytes as they may.
     BytesFull(u64),
-    /// The spool's file system is full, or fails.
-    Disk(io::Error),
+    /// The file system of the spool's folder is full.
+    DiskFull(PathBuf),
+    /// It fails.
+    Disk(PathBuf, io::Error),
     /// The file can't be read.
     File(io::Error),
     /// The body broke off before its end.
@@ -68,9 +71,64 @@ impl fmt::Display for Refused {
                 f,
                 "the uploads that wait would take more than {max} bytes ([upload] size); try again later, or look at those given up"
             ),
-            Self::Disk(error) => write!(f, "the spool of uploads takes no more: {error}"),
+            Self::DiskFull(folder) => write!(
+                f,
+                "the file system of {} is full, where uploads wait; make room there, or try again when some are done",
+                folder.display()
+            ),
+            Self::Disk(folder, error) => write!(
+                f,
+                "{}, where uploads wait, can't be written to: {error}",
+                folder.display()
+            ),
             Self::File(error) => write!(f, "the file can't be read: {error}"),
             Self::BrokenOff => f.write_str("the file broke off before its end"),
+        }
+    }
+}
+
+impl Refused {
+    /// The file system's fault at what was to be kept in `folder`.
+    pub(super) fn of_disk(folder: &Path, error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Self::DiskFull(folder.to_owned())
+            }
+            _ => Self::Disk(folder.to_owned(), error),
+        }
+    }
+
+    /// Its name, for programs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Url(NoTarget::NotAUrl) => "invalid_url",
+            Self::Url(NoTarget::HostNotAllowed(_)) => "host_not_allowed",
+            Self::Url(NoTarget::PrivateAddress(_)) => "address_not_allowed",
+            Self::Url(NoTarget::NoProfile(_) | NoTarget::OtherHost(_))
+            | Self::ContentType
+            | Self::Extension => "invalid_option",
+            Self::QueueFull(_) => "queue_full",
+            Self::BytesFull(_) => "spool_full",
+            Self::DiskFull(_) => "disk_full",
+            Self::Disk(..) => "disk_failed",
+            Self::File(_) => "file",
+            Self::BrokenOff => "incomplete",
+        }
+    }
+
+    /// Whose fault it is.
+    #[must_use]
+    pub const fn party(&self) -> Party {
+        match self {
+            Self::Url(_)
+            | Self::ContentType
+            | Self::Extension
+            | Self::File(_)
+            | Self::BrokenOff => Party::Caller,
+            Self::QueueFull(_) | Self::BytesFull(_) | Self::DiskFull(_) | Self::Disk(..) => {
+                Party::Hotplate
+            }
         }
     }
 }
@@ -120,7 +178,7 @@ impl Uploads {
             .map_err(|full| self.full(full))?;
         let draft = self.spool.draft(id).map_err(|error| {
             self.with(|ledger| ledger.give_back(reserved));
-            Refused::Disk(error)
+            Refused::of_disk(self.folder(), error)
         })?;
         Ok(Incoming {
             uploads: Arc::clone(self),
@@ -179,7 +237,7 @@ impl Uploads {
             }
             Refused::QueueFull(_) => UploadCount::RefusedQueue,
             Refused::BytesFull(_) => UploadCount::RefusedBytes,
-            Refused::Disk(_) => UploadCount::RefusedDisk,
+            Refused::DiskFull(_) | Refused::Disk(..) => UploadCount::RefusedDisk,
             Refused::BrokenOff => UploadCount::RefusedBroken,
         });
     }
@@ -207,7 +265,8 @@ impl Incoming {
             grown.map_err(|full| self.uploads.full(full))?;
             self.reserved = size;
         }
-        draft.write(bytes).map_err(Refused::Disk)
+        let written = draft.write(bytes);
+        written.map_err(|error| Refused::of_disk(self.uploads.folder(), error))
     }
 
     /// Takes a whole file's bytes.
@@ -215,12 +274,11 @@ impl Incoming {
         let Some(draft) = &mut self.draft else {
             return Err(Refused::BrokenOff);
         };
-        draft.copy(file, self.reserved).map_err(|error| {
-            if error.kind() == io::ErrorKind::FileTooLarge {
-                Refused::File(io::Error::other("it grows while it is copied"))
-            } else {
-                Refused::Disk(error)
-            }
+        let copied = draft.copy(file, self.reserved);
+        copied.map_err(|fault| match fault {
+            CopyFault::Grows => Refused::File(io::Error::other("it grows while it is copied")),
+            CopyFault::Source(error) => Refused::File(error),
+            CopyFault::Spool(error) => Refused::of_disk(self.uploads.folder(), error),
         })
     }
 
@@ -261,7 +319,7 @@ impl Incoming {
         let reserved = self.reserved;
         if let Err(error) = uploads.spool.accept(draft, &record) {
             uploads.with(|ledger| ledger.give_back(reserved));
-            return Err(Refused::Disk(error));
+            return Err(Refused::of_disk(uploads.folder(), error));
         }
         let id = record.id;
         uploads.with(|ledger| {

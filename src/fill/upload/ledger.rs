@@ -70,13 +70,17 @@ pub(super) struct Ledger {
 
 impl Ledger {
     /// What an earlier run left: all of it is due at once, except what was given up.
-    pub(super) fn new(records: Vec<Record>, now: MonoNanos, counts: Arc<UploadCounts>) -> Self {
+    pub(super) fn new(
+        (records, next_id): (Vec<Record>, u64),
+        now: MonoNanos,
+        counts: Arc<UploadCounts>,
+    ) -> Self {
         let mut ledger = Self {
             jobs: BTreeMap::new(),
             due: BTreeSet::new(),
             ended: VecDeque::new(),
             orphans: Vec::new(),
-            next_id: 1,
+            next_id,
             bytes: 0,
             incoming: 0,
             running: 0,
@@ -307,7 +311,7 @@ mod tests {
     fn limits_count_what_waits_and_what_is_being_accepted() {
         let counts = Arc::<UploadCounts>::default();
         let records = vec![record(3, 10, false), record(5, 20, true)];
-        let mut ledger = Ledger::new(records, MonoNanos(1), Arc::clone(&counts));
+        let mut ledger = Ledger::new((records, 6), MonoNanos(1), Arc::clone(&counts));
         assert_eq!(ledger.reserve(2, 0, 100), Err(Full::Queue));
         assert_eq!(ledger.reserve(3, 71, 100), Err(Full::Bytes));
         assert_eq!(ledger.reserve(3, 70, 100), Ok(6));
@@ -325,7 +329,7 @@ mod tests {
     fn upload_that_is_due_first_goes_first_and_ends_once() {
         let counts = Arc::<UploadCounts>::default();
         let records = vec![record(1, 1, false), record(2, 1, false)];
-        let mut ledger = Ledger::new(records, MonoNanos(5), counts);
+        let mut ledger = Ledger::new((records, 3), MonoNanos(5), counts);
         ledger.enter(1, Phase::Waiting(MonoNanos(9)));
         assert!(ledger.start_due(MonoNanos(4)).is_none());
         let (first, _) = ledger.start_due(MonoNanos(10)).unwrap();

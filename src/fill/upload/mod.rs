@@ -81,9 +81,9 @@ impl Uploads {
         settings: UploadSettings,
         routes: Routes,
     ) -> Result<Arc<Self>, SpoolError> {
-        let (spool, records) = Spool::open(folder)?;
+        let (spool, records, next_id) = Spool::open(folder)?;
         let counts = Arc::<UploadCounts>::default();
-        let ledger = Ledger::new(records, clock::mono(), Arc::clone(&counts));
+        let ledger = Ledger::new((records, next_id), clock::mono(), Arc::clone(&counts));
         #[expect(clippy::disallowed_types, reason = "as above")]
         let ledger = Mutex::new(ledger);
         Ok(Arc::new(Self {

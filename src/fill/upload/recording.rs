@@ -136,7 +136,7 @@ impl Uploads {
         };
         let path = self.spool.open_recording(&record).map_err(|error| {
             self.with(|ledger| ledger.give_back(0));
-            Refused::Disk(error)
+            Refused::of_disk(self.folder(), error)
         })?;
         self.with(|ledger| ledger.accept(record, clock::mono()));
         self.tell();

@@ -6,6 +6,7 @@
 //!
 //! One process has one folder: a flock(2), as with the disk store.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
@@ -55,6 +56,17 @@ pub(super) struct Spool {
     _lock: File,
 }
 
+/// Why a file could not be copied.
+#[derive(Debug)]
+pub(super) enum CopyFault {
+    /// There is more of it than there was.
+    Grows,
+    /// It can't be read.
+    Source(io::Error),
+    /// The spool can't be written to.
+    Spool(io::Error),
+}
+
 /// Bytes that are not accepted yet; removed where they never are.
 #[derive(Debug)]
 pub(super) struct Draft {
@@ -89,45 +101,48 @@ impl Draft {
     /// Takes a file's bytes: by reference where the file system shares blocks, else a copy.
     ///
     /// # Errors
-    /// `size_max` is exceeded (`FileTooLarge`), or the file system's.
-    pub(super) fn copy(&mut self, mut source: File, size_max: u64) -> io::Result<()> {
-        if source.metadata()?.len() > size_max {
-            return Err(io::ErrorKind::FileTooLarge.into());
+    /// `size_max` is exceeded, or either file system's.
+    pub(super) fn copy(&mut self, mut source: File, size_max: u64) -> Result<(), CopyFault> {
+        let found = source.metadata().map_err(CopyFault::Source)?;
+        if found.len() > size_max {
+            return Err(CopyFault::Grows);
         }
         let is_shared = rustix::fs::ioctl_ficlone(&self.file, &source).is_ok();
         let mut buffer = vec![0; COPY_BYTES];
         if is_shared {
             // What was shared can't change any more: it is read for its checksum.
-            source = File::open(&self.path)?;
+            source = File::open(&self.path).map_err(CopyFault::Spool)?;
         }
         loop {
             let count = match source.read(&mut buffer) {
                 Ok(0) => return Ok(()),
                 Ok(count) => count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
+                Err(error) if is_shared => return Err(CopyFault::Spool(error)),
+                Err(error) => return Err(CopyFault::Source(error)),
             };
             let bytes = buffer.get(..count).unwrap_or_default();
             if is_shared {
                 self.size += count as u64;
                 self.sum = crc32c::crc32c_append(self.sum, bytes);
             } else {
-                self.write(bytes)?;
+                self.write(bytes).map_err(CopyFault::Spool)?;
             }
             // A file that grows while it is copied.
             if self.size > size_max {
-                return Err(io::ErrorKind::FileTooLarge.into());
+                return Err(CopyFault::Grows);
             }
         }
     }
 }
 
 impl Spool {
-    /// Opens the folder, making it where it is missing, and gives what waits in it. What was never accepted is removed.
+    /// Opens the folder, making it where it is missing, and gives what waits in it, and the first number that no file has. What was never
+    /// accepted is removed.
     ///
     /// # Errors
     /// Another process has it, or the file system refuses.
-    pub(super) fn open(folder: &Path) -> Result<(Self, Vec<Record>), SpoolError> {
+    pub(super) fn open(folder: &Path) -> Result<(Self, Vec<Record>, u64), SpoolError> {
         let failed = |error| SpoolError::Folder(folder.to_owned(), error);
         match std::fs::create_dir(folder) {
             Ok(()) => {}
@@ -156,13 +171,15 @@ impl Spool {
             directory: File::open(folder).map_err(failed)?,
             _lock: lock.into(),
         };
-        let records = spool.recover().map_err(failed)?;
-        Ok((spool, records))
+        let (records, next) = spool.recover().map_err(failed)?;
+        Ok((spool, records, next))
     }
 
-    fn recover(&self) -> io::Result<Vec<Record>> {
+    fn recover(&self) -> io::Result<(Vec<Record>, u64)> {
         let mut records: Vec<Record> = Vec::new();
         let (mut data, mut recordings) = (Vec::new(), Vec::new());
+        let mut files = self.recorded()?;
+        let mut last = files.keys().next_back().copied().unwrap_or(0);
         for entry in std::fs::read_dir(&self.folder)? {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
@@ -170,6 +187,8 @@ impl Spool {
                 .split('.')
                 .next()
                 .and_then(|id| u64::from_str_radix(id, 16).ok());
+            // What is damaged keeps its number.
+            last = last.max(id.unwrap_or(0));
             match (id, name.split_once('.').map(|(_, kind)| kind)) {
                 (Some(id), Some("job")) => match self.read(&entry.path()) {
                     Some(record) if record.id == id => records.push(record),
@@ -195,13 +214,48 @@ impl Spool {
             let found = self.read(&path).filter(|record| record.id == id);
             match found {
                 // It was closed, and is an upload by now.
-                Some(record) if has_record(id) => self.forget_recording(&record)?,
-                Some(record) if self.recording(&record).exists() => records.push(record),
-                _ => std::fs::remove_file(path)?,
+                Some(record) if has_record(id) => {
+                    files.remove(&id);
+                    self.forget_recording(&record)?;
+                }
+                Some(record) if self.recording(&record).exists() => {
+                    files.remove(&id);
+                    records.push(record);
+                }
+                // Begun and never told of, or gone; but bytes are not thrown away for a damaged record.
+                _ if files.get(&id).is_none_or(|(_, is_empty)| *is_empty) => {
+                    std::fs::remove_file(path)?;
+                }
+                _ => {}
+            }
+        }
+        for (path, is_empty) in files.into_values() {
+            match is_empty {
+                // Nobody was told of it before its record was there.
+                true => std::fs::remove_file(path)?,
+                false => tracing::error!(
+                    path = %path.display(),
+                    "a recording has no record that can be read; it is left where it is"
+                ),
             }
         }
         records.sort_by_key(|record| record.id);
-        Ok(records)
+        Ok((records, last.saturating_add(1)))
+    }
+
+    /// The files that other programs wrote, by number, and whether they are empty.
+    fn recorded(&self) -> io::Result<BTreeMap<u64, (PathBuf, bool)>> {
+        let mut files = BTreeMap::new();
+        for entry in std::fs::read_dir(self.recordings())? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let id = name.split('.').next().unwrap_or_default();
+            if let Ok(id) = u64::from_str_radix(id, 16) {
+                let is_empty = entry.metadata()?.len() == 0;
+                files.insert(id, (entry.path(), is_empty));
+            }
+        }
+        Ok(files)
     }
 
     fn read(&self, path: &Path) -> Option<Record> {
@@ -262,7 +316,7 @@ impl Spool {
         if new.exists() {
             std::fs::remove_file(&new)?;
         }
-        create(&new).and_then(|mut file| {
+        let written = create(&new).and_then(|mut file| {
             file.write_all(&record.encode())?;
             if lasts {
                 file.sync_data()?;
@@ -272,7 +326,9 @@ impl Spool {
                 self.directory.sync_all()?;
             }
             Ok(())
-        })
+        });
+        // Half a record of a full disk takes room for nothing; gone already where only the folder was not synced.
+        written.inspect_err(|_| drop(std::fs::remove_file(&new)))
     }
 
     /// The folder that recordings are written in.
@@ -319,8 +375,15 @@ impl Spool {
         if data.exists() {
             std::fs::remove_file(&data)?;
         }
-        std::fs::hard_link(self.recording(record), data)?;
-        self.write(record, true)?;
+        std::fs::hard_link(self.recording(record), &data)?;
+        if let Err(error) = self.write(record, true) {
+            // It stays a recording: what may have been renamed must not come back, and never without its bytes.
+            let job = self.path(record.id, "job");
+            if !job.exists() || std::fs::remove_file(job).is_ok() {
+                drop(std::fs::remove_file(data));
+            }
+            return Err(error);
+        }
         self.forget_recording(record)
     }
 
