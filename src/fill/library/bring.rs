@@ -11,6 +11,7 @@ use super::Library;
 use super::allowed::is_wanted_type;
 use super::counts::LibraryCount;
 use super::failure::{Code, Failure};
+use super::hops::{Hops, is_redirect};
 use super::place::{Place, Plan, Source};
 use super::seat::Seat;
 use crate::cache::Way;
@@ -26,9 +27,6 @@ use crate::policy::{reuse, vary};
 use crate::store::{Object, SIZE_UNKNOWN};
 use crate::sys::clock;
 use crate::units::SiteId;
-
-/// The statuses of redirects that are followed (RFC 9110 s15.4).
-const REDIRECTS: [u16; 5] = [301, 302, 303, 307, 308];
 
 /// How something is brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,48 +83,23 @@ impl Library {
     ) -> Result<Brought, Failure> {
         let plan = self.plan();
         let mut place = Place::of(url, profile, &plan)?;
-        let named = Named {
-            profile,
-            origin: place.origin().to_owned(),
-        };
-        let first = place.url.clone();
-        let mut hops: Vec<Box<str>> = Vec::new();
+        let mut hops = Hops::from(&place);
         let mut is_hit = true;
         loop {
             let answered = self.answer(&place, &plan, how, seat).await?;
             is_hit &= answered.status.hit;
             let status = answered.response.stored.status;
             if status == 200 {
-                self.trails.note(&first, &hops);
+                self.trails.note(hops.first(), hops.urls());
                 self.check(&place, &plan, &answered)?;
                 progress(&answered.object);
                 return self.whole(place, answered, is_hit, seat).await;
             }
-            if !REDIRECTS.contains(&status) {
+            if !is_redirect(status) {
                 return Err(not_a_file(&place, status));
             }
-            let next = next_hop(&place, &named, &plan, &answered.response)?;
-            drop(answered);
+            let next = hops.next(&place, &answered.response.fields, &plan)?;
             self.counts.bump(LibraryCount::Redirects);
-            if next.url == first || hops.iter().any(|hop| **hop == *next.url) {
-                return Err(Failure::new(
-                    Code::RedirectLoop,
-                    format!(
-                        "{first} redirects in a circle: {} comes a second time",
-                        next.url
-                    ),
-                ));
-            }
-            hops.push(next.url.as_str().into());
-            if hops.len() > plan.settings.redirects {
-                return Err(Failure::new(
-                    Code::RedirectLimit,
-                    format!(
-                        "{first} redirects more often than library.redirects = {} allows",
-                        plan.settings.redirects
-                    ),
-                ));
-            }
             place = next;
         }
     }
@@ -208,11 +181,8 @@ impl Library {
     pub(super) async fn find(&self, url: &str, profile: Option<&str>) -> Result<Brought, Failure> {
         let plan = self.plan();
         let mut place = Place::of(url, profile, &plan)?;
-        let named = Named {
-            profile,
-            origin: place.origin().to_owned(),
-        };
-        for _ in 0..=plan.settings.redirects {
+        let mut hops = Hops::from(&place);
+        loop {
             let answered = self.find_one(&place, &plan).await?;
             let status = answered.response.stored.status;
             if status == 200 {
@@ -223,7 +193,7 @@ impl Library {
                 // There is nothing to wait for.
                 return self.whole(place, answered, true, &Seat::unbounded()).await;
             }
-            if !REDIRECTS.contains(&status) {
+            if !is_redirect(status) {
                 let failure = not_a_file(&place, status);
                 // That there is none is remembered: nothing is stored that could be had.
                 let code = match failure.code {
@@ -232,9 +202,8 @@ impl Library {
                 };
                 return Err(Failure { code, ..failure });
             }
-            place = next_hop(&place, &named, &plan, &answered.response)?;
+            place = hops.next(&place, &answered.response.fields, &plan)?;
         }
-        Err(self.missing(&place, Code::Absent))
     }
 
     async fn find_one(&self, place: &Place, plan: &Plan) -> Result<Answered, Failure> {
@@ -494,38 +463,5 @@ fn not_a_file(place: &Place, status: u16) -> Failure {
             code,
             format!("{} is answered with {status} by its origin", place.url),
         )
-    }
-}
-
-/// The profile that a caller names, and the origin that it is named for: no other is asked with it.
-struct Named<'n> {
-    profile: Option<&'n str>,
-    origin: String,
-}
-
-/// The place that a redirect leads to.
-fn next_hop(
-    place: &Place,
-    named: &Named<'_>,
-    plan: &Plan,
-    response: &Response,
-) -> Result<Place, Failure> {
-    let location = response.fields.value("location").unwrap_or_default();
-    let next = place.redirected(location).ok_or_else(|| {
-        Failure::new(
-            Code::RedirectRefused,
-            format!(
-                "{} redirects without a Location that could be followed",
-                place.url
-            ),
-        )
-    })?;
-    let refused = |failure: Failure| failure.of_redirect(&place.url);
-    let found = Place::of(&next, None, plan).map_err(refused)?;
-    match named.profile {
-        Some(profile) if found.origin() == named.origin => {
-            Place::of(&next, Some(profile), plan).map_err(refused)
-        }
-        _ => Ok(found),
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::allowed::public_only;
 use super::failure::{Code, Failure};
+use super::lending::{self, Lent, Receiver};
 use super::settings::LibrarySettings;
 use crate::fill::profile::{Profile, Profiles};
 use crate::http::authority::host_of;
@@ -78,8 +79,16 @@ impl Place {
     /// The place of `url`, whose origin is asked with the profile that is `named`; none: with the one for its host, or its site's.
     ///
     /// # Errors
-    /// `InvalidUrl`, `HostNotAllowed`, `InvalidOption` for a profile that there is none of, or that is not its site's.
+    /// `InvalidUrl`, `HostNotAllowed`, `InvalidOption` for a profile that there is none of, or that is not for it.
     pub(super) fn of(url: &str, named: Option<&str>, plan: &Plan) -> Result<Self, Failure> {
+        Self::lent(url, named.into(), plan)
+    }
+
+    /// The place of `url`, whose own host is asked with the credentials that are `lent`; that of a site always with the site's.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of); `RedirectRefused` where what is kept must not go there.
+    pub(super) fn lent(url: &str, lent: Lent<'_>, plan: &Plan) -> Result<Self, Failure> {
         let invalid = |why: &str| {
             Failure::new(
                 Code::InvalidUrl,
@@ -109,7 +118,7 @@ impl Place {
         }
         let port = port_of(&parts).ok_or_else(|| invalid("no port has this number"))?;
         let found = source_of((&host, port), &parts, plan)?;
-        let (source, rule, scope) = with_profile(found, &parts, named, plan)?;
+        let (source, rule, scope) = with_profile(found, &parts, lent, plan)?;
         Ok(Self::made(&parts, source, rule, scope))
     }
 
@@ -229,39 +238,36 @@ fn without_own_port<'a>(parts: &KeyParts<'a>) -> &'a [u8] {
 /// A source with its rule, and the scope of its keys.
 type Scoped = (Source, Arc<CacheRule>, Option<Box<[u8]>>);
 
-/// Finds the profile that a source is asked with: its name is part of the key, so that nobody gets an object by credentials that he did not
-/// name and that are not for its host.
+/// Finds the profile that a source is asked with; its name is part of the key.
 fn with_profile(
     (source, rule): (Source, Arc<CacheRule>),
     parts: &KeyParts<'_>,
-    named: Option<&str>,
+    lent: Lent<'_>,
     plan: &Plan,
 ) -> Result<Scoped, Failure> {
-    let invalid = |why: String| Err(Failure::new(Code::InvalidOption, why));
     match source {
         Source::Site(id) => {
             let facts = plan.sites.facts(id);
             let scope = facts.and_then(|facts| facts.scope.clone());
-            match named {
-                Some(name) if scope.as_deref() != Some(name.as_bytes()) => invalid(format!(
-                    "the URL is a [[site]]'s, whose origin is not asked with the profile {name:?}"
-                )),
+            match lent {
+                Lent::Named(name) if scope.as_deref() != Some(name.as_bytes()) => {
+                    Err(Failure::new(
+                        Code::InvalidOption,
+                        format!(
+                            "the URL is a [[site]]'s, whose origin is not asked with the profile {name:?}"
+                        ),
+                    ))
+                }
                 _ => Ok((source, rule, scope)),
             }
         }
         Source::Own {
             url, public_only, ..
         } => {
-            let host = String::from_utf8_lossy(without_own_port(parts));
-            let profile = match named {
-                None => plan.profiles.of_host(&host),
-                Some(name) => match plan.profiles.named(name) {
-                    None => {
-                        return invalid(format!("there is no [[profile]] with the name {name:?}"));
-                    }
-                    found => found,
-                },
-            };
+            let mut origin = Vec::new();
+            key::append_origin(&mut origin, parts.scheme, parts.authority);
+            let origin = String::from_utf8_lossy(&origin);
+            let profile = lending::profile(lent, Receiver::of(&origin), &plan.profiles)?;
             let scope = Some(key::library_scope(
                 profile.map_or("", |profile| profile.name()),
             ));

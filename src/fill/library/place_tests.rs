@@ -149,7 +149,15 @@ fn profile_is_found_by_host_or_by_name_and_is_part_of_the_key() {
         }],
         ..ProfileRule::default()
     };
-    let rules = [profile("one", "one.example"), profile("two", "two.example")];
+    let signing = ProfileRule {
+        kind: ProfileKind::S3,
+        ..profile("s3", "s3.example")
+    };
+    let rules = [
+        profile("one", "one.example"),
+        profile("two", "two.example"),
+        signing,
+    ];
     let profiles = Profiles::following(&Profiles::default(), &rules, &Environment::of([]));
     let mut own = site(&["media"], true);
     if let Some(origin) = &mut own.origin {
@@ -172,11 +180,15 @@ fn profile_is_found_by_host_or_by_name_and_is_part_of_the_key() {
     assert_eq!(scope("http://a.one.example/", None), found("one/", "one"));
     assert_eq!(scope("https://a.two.example/", None), found("two/", "two"));
     assert_eq!(
-        scope("http://a.one.example/", Some("two")),
-        found("two/", "two")
+        scope("http://a.one.example:080/", Some("one")),
+        found("one/", "one")
     );
+    // Its fields are no business of others' hosts.
+    for url in ["http://a.one.example/", "http://b/"] {
+        assert_eq!(scope(url, Some("two")), Err(Code::InvalidOption), "{url}");
+    }
     assert_eq!(scope("http://b/", None), found("/", ""));
-    assert_eq!(scope("http://b/", Some("one")), found("one/", "one"));
+    assert_eq!(scope("http://b/", Some("s3")), found("s3/", "s3"));
     assert_eq!(scope("http://b/", Some("three")), Err(Code::InvalidOption));
     assert_eq!(
         scope("http://media/", None),

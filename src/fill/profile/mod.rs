@@ -110,6 +110,29 @@ impl Profile {
         self.rule.kind != ProfileKind::Headers && self.rule.endpoint.is_some()
     }
 
+    /// Whether who receives what it shows could show it to others: fields and tokens as they are, and signatures of Azure, which cover
+    /// account and path, but no host. A signature of S3 covers the host: only that one takes it.
+    #[must_use]
+    pub fn can_be_replayed(&self) -> bool {
+        match self.rule.kind {
+            ProfileKind::S3 => false,
+            ProfileKind::Azure | ProfileKind::Headers => true,
+        }
+    }
+
+    /// Whether an authority, in any case, with or without port, is one of its domains; the scheme's own port must be left out.
+    #[must_use]
+    pub fn is_for(&self, authority: &str) -> bool {
+        self.fit(authority).is_some()
+    }
+
+    /// How well the domain that fits an authority best does.
+    fn fit(&self, authority: &str) -> Option<usize> {
+        let (host, port) = host_and_port(authority);
+        let domains = self.rule.domains.iter();
+        domains.filter_map(|domain| domain.fit(&host, port)).max()
+    }
+
     /// Where requests below `url` really go: the endpoint's place, with the bucket in path or name.
     #[must_use]
     pub fn place(&self, url: &OriginUrl) -> OriginUrl {
@@ -229,15 +252,10 @@ impl Profiles {
     /// domain wins.
     #[must_use]
     pub fn of_host(&self, authority: &str) -> Option<&Arc<Profile>> {
-        let (host, port) = host_and_port(authority);
-        let fit = |profile: &&Arc<Profile>| {
-            let domains = profile.rule.domains.iter();
-            domains.filter_map(|domain| domain.fit(&host, port)).max()
-        };
         let fitting = self
             .list
             .iter()
-            .filter_map(|profile| Some((fit(&profile)?, profile)));
+            .filter_map(|profile| Some((profile.fit(authority)?, profile)));
         let best = fitting.max_by_key(|(fit, _)| *fit)?;
         Some(best.1)
     }

@@ -81,7 +81,7 @@ impl Maker<'_> {
                 text(profile::KIND_AZURE),
                 Vec::new(),
             ));
-            self.domains(&mut block, later);
+            self.own_domains(&mut block, later);
             self.azure(&mut block, blob);
         } else if let Some(fields) = self.element.child("default") {
             block.entries.push(Entry::needed(
@@ -89,7 +89,7 @@ impl Maker<'_> {
                 text(profile::KIND_HEADERS),
                 Vec::new(),
             ));
-            self.domains(&mut block, later);
+            self.own_domains(&mut block, later);
             self.headers(&mut block, fields)?;
         } else if self.element.child("credential_file").is_some()
             || self.element.child("gcs").is_some()
@@ -108,8 +108,19 @@ impl Maker<'_> {
         self.document.note(element, what, fate, why)
     }
 
-    /// The hosts that the profile is for without being named; of two profiles for one host FreeSWITCH takes the last.
-    fn domains(&self, block: &mut Block, later: &[&Element]) {
+    /// The domains of a profile that may be named for them alone.
+    fn own_domains(&self, block: &mut Block, later: &[&Element]) {
+        if !self.domains(block, later) {
+            let what = "no domain".to_owned();
+            let why = "who receives what it shows could use that: it may be named for hosts of its domains only, so give it those";
+            let note = self.note(self.element, what, Fate::Changed, why);
+            block.notes.push(note);
+        }
+    }
+
+    /// The hosts that the profile is for without being named; of two profiles for one host FreeSWITCH takes the last. Whether there
+    /// are any.
+    fn domains(&self, block: &mut Block, later: &[&Element]) -> bool {
         let of = |element: &Element| -> Vec<String> {
             let names = element
                 .all("domains")
@@ -151,6 +162,7 @@ impl Maker<'_> {
                 .entries
                 .push(Entry::new(profile::DOMAINS, list(&names), notes));
         }
+        !names.is_empty()
     }
 
     fn s3(&self, block: &mut Block, bucket: &Element) {
