@@ -23,6 +23,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use super::body_fault::BodyFault;
 use super::body_file::BodyFile;
 use super::budget::Charge;
 use super::demand::Demand;
@@ -55,6 +56,8 @@ pub struct Body {
     spare: OnceLock<BodyFile>,
     size: AtomicU64,
     state: AtomicU8,
+    /// Why it has failed; the first reason counts.
+    fault: OnceLock<BodyFault>,
     /// Who brings what readers wait for; none of a body that comes in order by itself.
     demand: Option<Arc<Demand>>,
     /// All of it is on its way.
@@ -123,6 +126,7 @@ impl Body {
             spare: OnceLock::new(),
             size: AtomicU64::new(size.unwrap_or(UNKNOWN)),
             state: AtomicU8::new(BodyState::Open as u8),
+            fault: OnceLock::new(),
             demand: None,
             is_coming: AtomicBool::new(true),
             tail: Tail::default(),
@@ -168,6 +172,12 @@ impl Body {
             1 => BodyState::Complete,
             _ => BodyState::Failed,
         }
+    }
+
+    /// Why no more bytes come, of one that has failed.
+    #[must_use]
+    pub fn fault(&self) -> Option<BodyFault> {
+        self.fault.get().copied()
     }
 
     /// How many bytes are there without a gap from `first` on.
@@ -344,8 +354,10 @@ impl Body {
         std::mem::take(&mut self.lock().wakers)
     }
 
-    pub(super) fn fail(&self) {
+    pub(super) fn fail(&self, fault: BodyFault) {
         if self.state() == BodyState::Open {
+            // Before the state, so that who sees that finds it.
+            self.fault.get_or_init(|| fault);
             self.end(BodyState::Failed);
             self.lock().charges.clear();
         }
@@ -463,7 +475,7 @@ impl BodyWriter {
         let body = &self.body;
         let total = body.lock().present.total();
         if body.state() == BodyState::Failed || body.size().is_some_and(|size| size != total) {
-            body.fail();
+            body.fail(BodyFault::BrokenOff);
             return false;
         }
         body.size.store(total, Ordering::Release);
@@ -480,7 +492,7 @@ impl BodyWriter {
         let known = body.size();
         let total = body.lock().present.total();
         if known.is_some_and(|size| size != total) {
-            body.end(BodyState::Failed);
+            body.fail(BodyFault::BrokenOff);
             return false;
         }
         body.size.store(total, Ordering::Release);
@@ -490,8 +502,8 @@ impl BodyWriter {
     }
 
     /// No more bytes come.
-    pub fn fail(&mut self) {
-        self.body.fail();
+    pub fn fail(&mut self, fault: BodyFault) {
+        self.body.fail(fault);
     }
 }
 

@@ -61,6 +61,7 @@ fn a_body_that_is_shorter_than_its_size_fails() {
     writer.append(b"short").unwrap();
     assert!(!writer.complete());
     assert_eq!(writer.body().state(), BodyState::Failed);
+    assert_eq!(writer.body().fault(), Some(BodyFault::BrokenOff));
 }
 
 #[test]
@@ -82,7 +83,10 @@ fn whoever_waits_is_woken_once_and_nobody_waits_for_what_is_there() {
     assert!(writer.wakers().is_empty());
     assert!(!body.subscribe(waiter(1), 0, 9));
     assert!(body.subscribe(waiter(1), 1, 9));
-    writer.fail();
+    assert_eq!(body.fault(), None);
+    writer.fail(BodyFault::NoRoom);
+    writer.fail(BodyFault::BrokenOff);
+    assert_eq!(body.fault(), Some(BodyFault::NoRoom));
     assert_eq!(writer.wakers(), [waiter(1)]);
     assert!(!body.subscribe(waiter(1), 1, 9));
     assert!(!writer.complete());

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod body;
+pub mod body_fault;
 pub mod body_file;
 pub mod budget;
 pub mod demand;

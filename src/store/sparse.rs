@@ -7,6 +7,7 @@ use std::io;
 use std::sync::{Arc, Weak};
 
 use super::body::{Body, BodyState};
+use super::body_fault::BodyFault;
 use super::body_file::BodyFile;
 use super::budget::Charge;
 use super::demand::Demand;
@@ -113,9 +114,9 @@ impl SparseWriter {
     }
 
     /// No more bytes come; what is there stays readable.
-    pub fn fail(&self) {
+    pub fn fail(&self, fault: BodyFault) {
         if let Some(body) = self.body() {
-            body.fail();
+            body.fail(fault);
         }
     }
 }
@@ -222,7 +223,7 @@ mod tests {
     fn what_fails_keeps_what_is_there() {
         let (body, writer) = sparse(10, &[(3, 5)]);
         assert!(body.subscribe(WAITER, 0, 10));
-        writer.fail();
+        writer.fail(BodyFault::Gone);
         assert_eq!(writer.wakers(), [WAITER]);
         assert!(!body.subscribe(WAITER, 0, 10));
         assert_eq!((body.state(), body.run_from(3)), (BodyState::Failed, 2));

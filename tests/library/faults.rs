@@ -91,7 +91,11 @@ fn file_larger_than_the_disk_store_is_refused() {
     });
     origin.says("/b.wav", chunked.last_chunk(&[]));
     let url = format!("{}/b.wav", origin.url());
-    fails(&server, &url, (502, "incomplete", "origin"));
+    let why = fails(&server, &url, (507, "too_large", "hotplate"));
+    assert!(
+        why["error"].as_str().unwrap().contains("disk.max_object"),
+        "{why}"
+    );
     origin.serve("/c.wav", Made::new(1, 1 << 20).max_age(600));
     got(&server, &format!("{}/c.wav", origin.url()));
 }

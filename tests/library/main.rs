@@ -29,6 +29,8 @@ mod gets;
 #[cfg(test)]
 mod leases;
 #[cfg(test)]
+mod midway;
+#[cfg(test)]
 mod players;
 #[cfg(test)]
 mod prefetches;

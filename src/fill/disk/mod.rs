@@ -41,10 +41,11 @@ use crate::index::responses::Responses;
 use crate::policy::key;
 use crate::policy::settings::CacheRule;
 use crate::store::body as memory;
+use crate::store::body_fault::BodyFault;
 use crate::store::body_file::BodyFile as BodyPlace;
 use crate::store::disk::{
     BlockMap, Body, BodyFile, Disk, DiskError, Extension, Health, Label, MayPublish, ObjectId,
-    Record, Selection, Writer,
+    Record, Selection, Why, Writer,
 };
 use crate::store::ranges::RangeSet;
 use crate::store::{Held, Object};
@@ -206,6 +207,22 @@ impl DiskTier {
     /// Whether the store works, and has nothing that it should not have any more.
     pub(in crate::fill) fn works(&self) -> bool {
         self.disk.health() == Health::Working && !self.missed.load(Ordering::Acquire)
+    }
+
+    /// What it means for a body that the store did not take its bytes.
+    pub(in crate::fill) fn fault_of(&self, error: &DiskError) -> BodyFault {
+        match error {
+            DiskError::Gone | DiskError::Unwanted => BodyFault::Gone,
+            DiskError::TooLarge => BodyFault::TooLarge,
+            DiskError::NoRoom => BodyFault::NoRoom,
+            DiskError::File(error) if Why::of_io(error) == Why::NoSpace => BodyFault::NoRoom,
+            _ => match self.disk.health() {
+                Health::StoodDown {
+                    why: Why::NoSpace, ..
+                } => BodyFault::NoRoom,
+                Health::StoodDown { .. } | Health::Working => BodyFault::StoreFailed,
+            },
+        }
     }
 
     /// Notes that something could not be taken out. Nothing of the store is used from then on, and when it works again it is

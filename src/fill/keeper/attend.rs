@@ -28,6 +28,7 @@ use crate::fill::disk::DiskTier;
 use crate::fill::origin::OriginBody;
 use crate::store::Object;
 use crate::store::body::BodyState;
+use crate::store::body_fault::BodyFault;
 use crate::store::disk::ObjectId;
 
 /// Most runs of one body at a time.
@@ -91,7 +92,7 @@ enum Cut {
     /// Nobody wants its bytes.
     Unwanted,
     /// The origin broke off, could not be asked, or there is no room for its bytes.
-    Failed,
+    Failed(BodyFault),
     /// The origin has another representation.
     Changed,
 }
@@ -183,7 +184,7 @@ impl Attendant {
         if self.source.is_none() {
             // It can come by a run under way alone, however far that is.
             if count == 0 {
-                self.fail();
+                self.fail(BodyFault::Unwanted);
             }
             return true;
         }
@@ -217,7 +218,7 @@ impl Attendant {
             let verified = tokio::task::spawn_blocking(verify).await;
             if !matches!(verified, Ok(Ok(true))) {
                 if number == from {
-                    self.fail();
+                    self.fail(BodyFault::Gone);
                 }
                 break;
             }
@@ -262,21 +263,23 @@ impl Attendant {
     }
 
     async fn fetch(&self, run: &Run) -> Result<(), Cut> {
-        let source = self.source.as_ref().ok_or(Cut::Failed)?;
-        let _place = self.keeper.place().ok_or(Cut::Failed)?;
+        let broken_off = || Cut::Failed(BodyFault::BrokenOff);
+        let source = self.source.as_ref().ok_or_else(broken_off)?;
+        let place = self.keeper.place();
+        let _place = place.ok_or(Cut::Failed(BodyFault::Busy))?;
         self.keeper.counts.bump(KeeperCount::RangesAsked);
         let first = run.next.get();
         let request = source.request(&self.keeper, first, run.end);
         let sent = source.origin.send(request);
         let answered = tokio::time::timeout(self.keeper.settings.fill_timeout, sent).await;
-        let answer = answered.ok().and_then(Result::ok).ok_or(Cut::Failed)?;
+        let answer = answered.ok().and_then(Result::ok).ok_or_else(broken_off)?;
         match source.judge(&answer, first, self.size) {
             RangeAnswer::From(from) => {
                 run.next.set(from);
                 self.carry(run, answer.body).await
             }
             RangeAnswer::Changed => Err(Cut::Changed),
-            RangeAnswer::Failed => Err(Cut::Failed),
+            RangeAnswer::Failed => Err(broken_off()),
         }
     }
 
@@ -296,7 +299,7 @@ impl Attendant {
             let count = match cut {
                 Ok(()) => KeeperCount::BodyComplete,
                 Err(Cut::Unwanted) => KeeperCount::BodyUnwanted,
-                Err(Cut::Failed | Cut::Changed) => KeeperCount::BodyBrokenOff,
+                Err(Cut::Failed(_) | Cut::Changed) => KeeperCount::BodyBrokenOff,
             };
             attendant.keeper.counts.bump(count);
             attendant.ended(&run, cut).await;
@@ -311,7 +314,7 @@ impl Attendant {
                 Ok(Some(bytes)) => pieces.push(bytes),
                 Ok(None) if run.next.get() >= run.end => return Ok(()),
                 // A whole body that is shorter than it said, or a part that is shorter than asked.
-                Ok(None) | Err(_) => return Err(Cut::Failed),
+                Ok(None) | Err(_) => return Err(Cut::Failed(BodyFault::BrokenOff)),
             }
             let mut size = pieces.iter().map(bytes::Bytes::len).sum::<usize>();
             while size < GATHERED_MAX
@@ -323,11 +326,10 @@ impl Attendant {
             let first = run.next.get();
             let end = first + size as u64;
             if self.is_over.get() || end > self.size {
-                return Err(Cut::Failed);
+                return Err(Cut::Failed(BodyFault::BrokenOff));
             }
-            if !self.pen.write(&self.keeper, first, pieces).await {
-                return Err(Cut::Failed);
-            }
+            let written = self.pen.write(&self.keeper, first, pieces).await;
+            written.map_err(Cut::Failed)?;
             run.next.set(end);
             if self.pen.is_spilled() {
                 self.leave_memory();
@@ -373,7 +375,8 @@ impl Attendant {
             Err(_) if self.is_over.get() => {}
             // What there is stays, and the rest is asked for when it is wanted.
             Err(Cut::Unwanted) if self.source.is_some() => {}
-            Err(Cut::Unwanted | Cut::Failed) => self.fail(),
+            Err(Cut::Unwanted) => self.fail(BodyFault::Unwanted),
+            Err(Cut::Failed(fault)) => self.fail(fault),
             Err(Cut::Changed) => {
                 self.is_over.set(true);
                 self.keeper.counts.bump(KeeperCount::RangesChanged);
@@ -382,17 +385,17 @@ impl Attendant {
                 if let Some((tier, id)) = &self.on_disk {
                     tier.drop_object(*id).await;
                 }
-                self.fail();
+                self.fail(BodyFault::Changed);
             }
         }
         self.stirred.notify_one();
     }
 
     /// No more bytes come.
-    fn fail(&self) {
+    fn fail(&self, fault: BodyFault) {
         // First of all nobody finds it any more: who is reset comes back at once.
         self.leave_memory();
-        self.pen.body.fail();
+        self.pen.body.fail(fault);
         self.keeper.wake(self.pen.body.wakers());
         self.stirred.notify_one();
     }

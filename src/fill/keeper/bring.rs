@@ -14,9 +14,10 @@ use crate::fill::origin::OriginBody;
 use crate::index::cached::Epoch;
 use crate::index::response::Response;
 use crate::store::body::BodyWriter;
+use crate::store::body_fault::BodyFault;
 use crate::store::body_file::BodyFile;
 use crate::store::budget::Charge;
-use crate::store::disk::Writer;
+use crate::store::disk::{DiskError, Writer};
 use crate::store::{Held, Object};
 
 /// A response on its way into memory.
@@ -31,6 +32,8 @@ pub(super) struct Filling {
 struct Large {
     pen: LargePen,
     descriptor: Charge,
+    /// Why the disk store does not have it, where it was to.
+    refused: Option<BodyFault>,
 }
 
 enum LargePen {
@@ -57,34 +60,39 @@ impl Keeper {
             };
             match next {
                 Ok(Some(bytes)) => {
-                    if !self.append(&mut writer, &mut large, &bytes, &filling).await {
-                        break false;
+                    let appended = self.append(&mut writer, &mut large, &bytes, &filling).await;
+                    if appended.is_err() {
+                        break appended;
                     }
                     self.wake(writer.wakers());
                 }
                 Ok(None) => {
                     self.take_trailers(writer.body().tail(), &body);
-                    break writer.settle_size();
+                    break writer
+                        .settle_size()
+                        .then_some(())
+                        .ok_or(BodyFault::BrokenOff);
                 }
                 Err(_) => {
                     self.counts.bump(KeeperCount::BodyBrokenOff);
-                    break false;
+                    break Err(BodyFault::BrokenOff);
                 }
             }
             // What is small comes to its end anyway.
             let own = usize::from(!self.is_indexed(response));
             if large.is_some() && !self.has_readers(&response.key, &response.object, own) {
                 self.counts.bump(KeeperCount::BodyUnwanted);
-                break false;
+                break Err(BodyFault::Unwanted);
             }
         };
-        if ended {
-            self.keep_whole(&mut writer, large, &filling).await;
-        } else {
-            // First of all nobody finds it any more: who is reset comes back at once.
-            self.responses.remove(response);
-            writer.fail();
-            self.wake(writer.wakers());
+        match ended {
+            Ok(()) => self.keep_whole(&mut writer, large, &filling).await,
+            Err(fault) => {
+                // First of all nobody finds it any more: who is reset comes back at once.
+                self.responses.remove(response);
+                writer.fail(fault);
+                self.wake(writer.wakers());
+            }
         }
     }
 
@@ -94,7 +102,10 @@ impl Keeper {
         let response = &filling.response;
         let body = Arc::clone(writer.body());
         let (mut on_disk, mut charge) = (None, None);
-        if let Some(Large { pen, descriptor }) = large {
+        if let Some(Large {
+            pen, descriptor, ..
+        }) = large
+        {
             charge = Some(descriptor);
             on_disk = match pen {
                 LargePen::Disk(disk) => Some(disk),
@@ -145,56 +156,65 @@ impl Keeper {
         large: &mut Option<Large>,
         bytes: &Bytes,
         filling: &Filling,
-    ) -> bool {
+    ) -> Result<(), BodyFault> {
         if large.is_none() && writer.body().file().is_none() && bytes.len() <= writer.memory_room()
         {
-            return writer.append(bytes).is_ok();
+            return writer.append(bytes).map_err(|_| BodyFault::Busy);
         }
         let end = writer.appended() + bytes.len() as u64;
         if end > self.size_max(&filling.response.rule) {
             self.counts.bump(KeeperCount::BodyTooLarge);
-            return false;
+            return Err(BodyFault::TooLarge);
         }
-        if large.is_none() {
-            *large = self.spill(writer, filling).await;
-        }
-        match large {
-            Some(large) => self.append_to_file(writer, large, bytes).await,
-            None => false,
-        }
+        let large = match large {
+            Some(large) => large,
+            None => large.insert(self.spill(writer, filling).await?),
+        };
+        self.append_to_file(writer, large, bytes).await
     }
 
     /// Moves a body that has outgrown memory to a file: in the disk store where its rule and the store allow.
-    async fn spill(&self, writer: &mut BodyWriter, filling: &Filling) -> Option<Large> {
+    async fn spill(&self, writer: &mut BodyWriter, filling: &Filling) -> Result<Large, BodyFault> {
         let response = &filling.response;
-        let charge = self.shelf.room()?;
+        let charge = self.shelf.room().ok_or(BodyFault::Busy)?;
+        let mut refused = None;
         if let Some(disk) = self.disk_for(&response.rule) {
             let label = label_of(response);
             let may_publish = unless_purged(&self.responses, &label, filling.began);
             let extension = extension_of(&response.key, &response.fields);
             let begun = disk.begin(label, None, extension, may_publish, false).await;
-            if let Ok((mut disk, file)) = begun {
-                let body = Arc::clone(writer.body());
-                let written = tokio::task::spawn_blocking(move || {
-                    let bytes = body.memory_from(0).unwrap_or_default();
-                    disk.write_at(0, bytes).map(|()| disk)
-                });
-                if let Ok(Ok(disk)) = written.await {
+            let begun = match begun {
+                Ok((mut writing, file)) => {
+                    let body = Arc::clone(writer.body());
+                    let written = tokio::task::spawn_blocking(move || {
+                        let bytes = body.memory_from(0).unwrap_or_default();
+                        writing.write_at(0, bytes).map(|()| writing)
+                    });
+                    let written = written.await.unwrap_or(Err(DiskError::StoodDown));
+                    written.map(|writing| (writing, file))
+                }
+                Err(error) => Err(error),
+            };
+            match begun {
+                Ok((writing, file)) => {
                     writer.go_on_in(BodyFile::Disk(file));
-                    return Some(Large {
-                        pen: LargePen::Disk(Box::new(disk)),
+                    return Ok(Large {
+                        pen: LargePen::Disk(Box::new(writing)),
                         descriptor: charge,
+                        refused,
                     });
                 }
+                Err(error) => refused = Some(disk.fault_of(&error)),
             }
         }
         if writer.spill_to_memory().is_err() {
             self.counts.bump(KeeperCount::BodyNoMemory);
-            return None;
+            return Err(refused.unwrap_or(BodyFault::Busy));
         }
-        Some(Large {
+        Ok(Large {
             pen: LargePen::Memory,
             descriptor: charge,
+            refused,
         })
     }
 
@@ -203,7 +223,7 @@ impl Keeper {
         writer: &mut BodyWriter,
         large: &mut Large,
         bytes: &Bytes,
-    ) -> bool {
+    ) -> Result<(), BodyFault> {
         let first = writer.appended();
         let end = first + bytes.len() as u64;
         match std::mem::replace(&mut large.pen, LargePen::Memory) {
@@ -212,18 +232,18 @@ impl Keeper {
                 let written = tokio::task::spawn_blocking(move || {
                     disk.write_at(first, &piece).map(|()| disk)
                 });
-                match written.await {
-                    Ok(Ok(disk)) => {
+                match written.await.unwrap_or(Err(DiskError::StoodDown)) {
+                    Ok(disk) => {
                         large.pen = LargePen::Disk(disk);
                         writer.wrote(first, end);
-                        return true;
+                        return Ok(());
                     }
                     // Those who read it get the rest from memory.
-                    Ok(Err(_)) | Err(_) => {
+                    Err(error) => {
                         self.counts.bump(KeeperCount::BodySpilled);
-                        if writer.turn_to_memory().is_err() {
-                            return false;
-                        }
+                        let fault = self.fault_of(&error);
+                        large.refused = Some(fault);
+                        writer.turn_to_memory().map_err(|_| fault)?;
                     }
                 }
             }
@@ -231,18 +251,19 @@ impl Keeper {
         }
         if end > self.object_max {
             self.counts.bump(KeeperCount::BodyTooLarge);
-            return false;
+            return Err(large.refused.unwrap_or(BodyFault::TooLarge));
         }
+        let no_memory = large.refused.unwrap_or(BodyFault::Busy);
         while writer.charged() < end {
             match self.memory.take(CHARGE) {
                 Some(charge) => writer.charge(charge, CHARGE),
                 None => {
                     self.counts.bump(KeeperCount::BodyNoMemory);
-                    return false;
+                    return Err(no_memory);
                 }
             }
         }
-        writer.append(bytes).is_ok()
+        writer.append(bytes).map_err(|_| no_memory)
     }
 
     /// Whether the response is in memory.

@@ -15,9 +15,10 @@ use crate::index::record;
 use crate::index::response::{Making, Response};
 use crate::policy::settings::{CacheRule, Tier};
 use crate::store::body::Body;
+use crate::store::body_fault::BodyFault;
 use crate::store::body_file::BodyFile;
 use crate::store::budget::Charge;
-use crate::store::disk::{Label, ObjectId};
+use crate::store::disk::{DiskError, Label, ObjectId};
 use crate::store::ranges::RangeSet;
 use crate::store::sparse::SparseWriter;
 use crate::store::{Held, Object};
@@ -42,6 +43,12 @@ impl Keeper {
     pub(super) fn disk_for(&self, rule: &CacheRule) -> Option<&Arc<DiskTier>> {
         let disk = self.disk.as_ref()?;
         (rule.tiers.contains(&Tier::Disk) && disk.works()).then_some(disk)
+    }
+
+    /// What it means for a body that the disk store did not take its bytes.
+    pub(super) fn fault_of(&self, error: &DiskError) -> BodyFault {
+        let disk = self.disk.as_ref();
+        disk.map_or(BodyFault::StoreFailed, |disk| disk.fault_of(error))
     }
 
     /// The largest body that can be stored by a rule.

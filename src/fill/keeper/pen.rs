@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 
 use super::{Keeper, KeeperCount};
 use crate::fill::disk::{DiskTier, StoredBlocks};
+use crate::store::body_fault::BodyFault;
 use crate::store::budget::Budget;
 use crate::store::disk::{DiskError, ObjectId, Writer};
 use crate::store::sparse::SparseWriter;
@@ -41,7 +42,8 @@ pub(super) struct Pen {
     stored: Option<StoredBlocks>,
     memory: Arc<Budget>,
     in_memory: Cell<u64>,
-    is_spilled: Cell<bool>,
+    /// Why the store took no more.
+    refused: Cell<Option<BodyFault>>,
 }
 
 impl Pen {
@@ -57,13 +59,13 @@ impl Pen {
             stored,
             memory: Arc::clone(&keeper.memory),
             in_memory: Cell::new(0),
-            is_spilled: Cell::new(false),
+            refused: Cell::new(None),
         }
     }
 
     /// Whether the store took no more, so that the body can't be kept.
     pub(super) fn is_spilled(&self) -> bool {
-        self.is_spilled.get()
+        self.refused.get().is_some()
     }
 
     /// Blocks that the store had before.
@@ -83,9 +85,16 @@ impl Pen {
         }
     }
 
-    /// Writes `pieces`, which follow each other from `first` on, as far as they are missing. False where they can't be kept
-    /// anywhere.
-    pub(super) async fn write(&self, keeper: &Keeper, first: u64, pieces: Vec<Bytes>) -> bool {
+    /// Writes `pieces`, which follow each other from `first` on, as far as they are missing.
+    ///
+    /// # Errors
+    /// They can't be kept anywhere; why not.
+    pub(super) async fn write(
+        &self,
+        keeper: &Keeper,
+        first: u64,
+        pieces: Vec<Bytes>,
+    ) -> Result<(), BodyFault> {
         let mut ink = self.ink.lock().await;
         let mut parts = Vec::new();
         let mut at = first;
@@ -98,34 +107,37 @@ impl Pen {
             at = end;
         }
         if parts.is_empty() {
-            return true;
+            return Ok(());
         }
         match std::mem::replace(&mut *ink, Ink::Away) {
             Ink::Memory => {
                 *ink = Ink::Memory;
                 self.write_to_memory(keeper, &parts)
             }
-            Ink::Away => false,
+            Ink::Away => Err(BodyFault::StoreFailed),
             on_disk => match write_to_disk(on_disk, parts.clone()).await {
                 Ok((writer, None)) => {
                     *ink = Ink::Writer(writer);
                     for (from, bytes) in &parts {
                         self.body.wrote(*from, from + bytes.len() as u64);
                     }
-                    true
+                    Ok(())
                 }
                 Ok((_, Some(error))) | Err(error) => {
                     keeper.counts.bump(KeeperCount::BodySpilled);
                     tracing::debug!("a body goes on in memory: {error}");
-                    self.is_spilled.set(true);
+                    let fault = keeper.fault_of(&error);
+                    self.refused.set(Some(fault));
                     *ink = Ink::Memory;
-                    self.body.turn_to_memory().is_ok() && self.write_to_memory(keeper, &parts)
+                    self.body.turn_to_memory().map_err(|_| fault)?;
+                    self.write_to_memory(keeper, &parts)
                 }
             },
         }
     }
 
-    fn write_to_memory(&self, keeper: &Keeper, parts: &[(u64, Bytes)]) -> bool {
+    fn write_to_memory(&self, keeper: &Keeper, parts: &[(u64, Bytes)]) -> Result<(), BodyFault> {
+        let no_memory = self.refused.get().unwrap_or(BodyFault::Busy);
         for (from, bytes) in parts {
             let held = self.in_memory.get() + bytes.len() as u64;
             self.in_memory.set(held);
@@ -134,16 +146,16 @@ impl Pen {
                     Some(charge) => self.body.charge(charge, CHARGE),
                     None => {
                         keeper.counts.bump(KeeperCount::BodyNoMemory);
-                        return false;
+                        return Err(no_memory);
                     }
                 }
             }
             if self.body.write(*from, bytes).is_err() {
                 keeper.counts.bump(KeeperCount::BodyNoMemory);
-                return false;
+                return Err(no_memory);
             }
         }
-        true
+        Ok(())
     }
 
     /// Publishes what was written as the whole object; its number where the store has it.

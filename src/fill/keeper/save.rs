@@ -30,6 +30,7 @@ use crate::policy::stored_fields::stored_fields;
 use crate::policy::tags::Tags;
 use crate::policy::vary::{self, Names, Vary};
 use crate::store::body::{Body, BodyWriter};
+use crate::store::body_fault::BodyFault;
 use crate::store::{Held, Object};
 use crate::sys::clock;
 use crate::units::UnixSeconds;
@@ -181,7 +182,7 @@ impl Keeper {
         let is_stored = match early {
             Early::Failed => {
                 tell(lead, None);
-                writer.fail();
+                writer.fail(BodyFault::BrokenOff);
                 drop(place);
                 false
             }

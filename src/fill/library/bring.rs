@@ -24,6 +24,8 @@ use crate::policy::request::Asked;
 use crate::policy::rule::Rule;
 use crate::policy::storability::{self, Received, Storability};
 use crate::policy::{reuse, vary};
+use crate::store::body_fault::BodyFault;
+use crate::store::disk::{Health, Why};
 use crate::store::{Object, SIZE_UNKNOWN};
 use crate::sys::clock;
 use crate::units::SiteId;
@@ -85,6 +87,7 @@ impl Library {
         let mut place = Place::of(url, profile, &plan)?;
         let mut hops = Hops::from(&place);
         let mut is_hit = true;
+        let mut may_try_again = true;
         loop {
             let answered = self.answer(&place, &plan, how, seat).await?;
             is_hit &= answered.status.hit;
@@ -93,7 +96,16 @@ impl Library {
                 self.trails.note(hops.first(), hops.urls());
                 self.check(&place, &plan, &answered)?;
                 progress(&answered.object);
-                return self.whole(place, answered, is_hit, seat).await;
+                match self.whole(&place, &answered, seat).await {
+                    Err(fault) if fault.is_passing() && may_try_again => {
+                        tracing::debug!("{} is brought anew: {fault:?}", place.url);
+                        self.counts.bump(LibraryCount::BroughtAnew);
+                        may_try_again = false;
+                        continue;
+                    }
+                    Err(fault) => return Err(Failure::of_body(fault, &place.url)),
+                    Ok(()) => return Ok(self.brought(place, answered, is_hit)),
+                }
             }
             if !is_redirect(status) {
                 return Err(not_a_file(&place, status));
@@ -190,8 +202,13 @@ impl Library {
                 if !has_all(&answered.object) {
                     return Err(self.missing(&place, Code::Absent));
                 }
-                // There is nothing to wait for.
-                return self.whole(place, answered, true, &Seat::unbounded()).await;
+                // There is nothing to wait for but that what is there is proven.
+                let whole = self.whole(&place, &answered, &Seat::unbounded()).await;
+                return match whole {
+                    Ok(()) => Ok(self.brought(place, answered, true)),
+                    Err(fault) if fault.is_passing() => Err(self.missing(&place, Code::Absent)),
+                    Err(fault) => Err(Failure::of_body(fault, &place.url)),
+                };
             }
             if !is_redirect(status) {
                 let failure = not_a_file(&place, status);
@@ -313,42 +330,51 @@ impl Library {
                 ),
             );
         }
-        Failure::new(
-            Code::DiskFailed,
-            format!("{url} could not be stored: the disk store has no room for it, or stands down"),
-        )
+        let health = self.disk.as_ref().map(|shelf| shelf.tier.disk().health());
+        let (code, why) = match health {
+            Some(Health::StoodDown { why, .. }) => {
+                let code = match why {
+                    Why::NoSpace => Code::DiskFull,
+                    _ => Code::DiskFailed,
+                };
+                (code, format!("the disk store stands down: {why}"))
+            }
+            _ => {
+                let why = "the disk store has no room for it, or as many files are open as may be";
+                (Code::DiskFailed, why.to_owned())
+            }
+        };
+        Failure::new(code, format!("{url} could not be stored: {why}"))
     }
 
     /// Waits until all of a body is there.
+    ///
+    /// # Errors
+    /// It does not come; why not.
     async fn whole(
         &self,
-        place: Place,
-        answered: Answered,
-        is_hit: bool,
+        place: &Place,
+        answered: &Answered,
         seat: &Seat,
-    ) -> Result<Brought, Failure> {
+    ) -> Result<(), BodyFault> {
         let waits = !answered.object.is_complete();
         if waits {
-            seat.take(&self.counts)?;
+            seat.take(&self.counts).map_err(|_| BodyFault::Busy)?;
         }
         let filling = waits.then(|| self.fillings.begin(&place.key));
-        let is_whole = self.mailbox.wait_for_whole(&answered.object).await;
+        let whole = self.mailbox.wait_for_whole(&answered.object).await;
         drop(filling);
-        if !is_whole {
-            return Err(Failure::new(
-                Code::Incomplete,
-                format!(
-                    "{}: the origin broke off within the body, changed it meanwhile, or sent more than may be stored",
-                    place.url
-                ),
-            ));
-        }
-        Ok(Brought {
+        whole
+    }
+
+    /// What was brought: an answer whose body is whole.
+    fn brought(&self, place: Place, answered: Answered, is_hit: bool) -> Brought {
+        Brought {
             place,
             response: newest(&self.responses, answered.response, &answered.object),
             status: answered.status,
             is_hit: is_hit && answered.rule != Rule::Collapsed,
-        })
+        }
     }
 
     pub(super) fn fields(&self, plan: &Plan) -> Fields {

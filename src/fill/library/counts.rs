@@ -30,6 +30,9 @@ counters! {
     "hotplate_library_gets_waiting" Gauge in "gets",
     "Gets that wait for an origin, a body or the disk now." { Waiting }
 
+    "hotplate_library_brought_anew" Counter in "gets",
+    "Gets whose stored body was purged, evicted, damaged or changed while it was brought, so that it was fetched again." { BroughtAnew }
+
     "hotplate_library_redirects" Counter in "redirects",
     "Redirects that were followed." { Redirects }
 

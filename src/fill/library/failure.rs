@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::policy::rule::Rule;
+use crate::store::body_fault::BodyFault;
 
 /// Whose fault a failure is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +120,8 @@ codes! {
     LibraryFull = "library_full" Hotplate 507
     /// The disk store, or the library's folder, fails.
     DiskFailed = "disk_failed" Hotplate 503
+    /// The file system of the disk store, or of the library, has no room.
+    DiskFull = "disk_full" Hotplate 507
     /// There is no disk store, so that there are no paths.
     NoDisk = "no_disk" Hotplate 503
     /// As much is under way as may be.
@@ -185,6 +188,41 @@ impl Failure {
             _ => (
                 Code::OriginBroken,
                 "the origin's answer makes no sense, or broke off",
+            ),
+        };
+        Self::new(code, format!("{url}: {why}"))
+    }
+
+    /// The failure of a fetch whose body did not come to its end.
+    pub(super) fn of_body(fault: BodyFault, url: &str) -> Self {
+        let (code, why) = match fault {
+            BodyFault::BrokenOff => (
+                Code::Incomplete,
+                "the origin broke off within the body, or sent other than it said",
+            ),
+            BodyFault::Changed => (
+                Code::Incomplete,
+                "the origin changed it each time while it was fetched",
+            ),
+            BodyFault::Gone | BodyFault::Unwanted => (
+                Code::DiskFailed,
+                "what was stored of it was purged, evicted or damaged while it was brought, and so it was when it was fetched anew; ask                  again",
+            ),
+            BodyFault::TooLarge => (
+                Code::TooLarge,
+                "its body grew larger than what the disk store takes; see disk.size and disk.max_object",
+            ),
+            BodyFault::NoRoom => (
+                Code::DiskFull,
+                "the disk store has no room: its file system is full, or all of disk.size is in use; the rest of the body was more than                  memory takes meanwhile",
+            ),
+            BodyFault::StoreFailed => (
+                Code::DiskFailed,
+                "the disk store failed while it was fetched, and memory has no room for it; the log says why",
+            ),
+            BodyFault::Busy => (
+                Code::Busy,
+                "as much is under way as may be: memory or connections of [fill], or gets of [library]",
             ),
         };
         Self::new(code, format!("{url}: {why}"))

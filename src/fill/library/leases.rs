@@ -212,7 +212,7 @@ impl Leases {
     /// Makes a file and leases it. May copy the whole body.
     ///
     /// # Errors
-    /// `LibraryFull`, `DiskFailed`.
+    /// `LibraryFull`, `DiskFull`, `DiskFailed`.
     pub(super) fn make(
         &self,
         wanted: &Wanted<'_>,
@@ -544,9 +544,10 @@ fn failed(error: &io::Error) -> Failure {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
     );
     if is_full {
-        return full(format!(
-            "the file system of the library has no room: {error}"
-        ));
+        return Failure::new(
+            Code::DiskFull,
+            format!("the file system of the library has no room: {error}"),
+        );
     }
     Failure::new(
         Code::DiskFailed,

@@ -17,6 +17,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use crate::cache::order::{Fetch, Filled, Job, Order, Outcome, Ticket};
 use crate::store::Object;
 use crate::store::body::BodyState;
+use crate::store::body_fault::BodyFault;
 use crate::units::{Waiter, WorkerId};
 
 /// The library's number among the workers.
@@ -88,11 +89,14 @@ impl Mailbox {
         self.send(ticket, fetch).is_some()
     }
 
-    /// Waits until all of a body is there; false where it does not come. Bytes that lie in a file unverified are verified on the way,
-    /// and missing ones fetched.
-    pub(super) async fn wait_for_whole(&self, object: &Object) -> bool {
+    /// Waits until all of a body is there. Bytes that lie in a file unverified are verified on the way, and missing ones fetched.
+    ///
+    /// # Errors
+    /// It does not come; why not.
+    pub(super) async fn wait_for_whole(&self, object: &Object) -> Result<(), BodyFault> {
         let Some(body) = object.growing() else {
-            return object.is_complete();
+            let is_complete = object.is_complete();
+            return is_complete.then_some(()).ok_or(BodyFault::BrokenOff);
         };
         let notify = Arc::new(Notify::new());
         let place = self.wait_for(Waiting::Growth(Arc::clone(&notify)));
@@ -102,8 +106,8 @@ impl Mailbox {
         };
         loop {
             match body.state() {
-                BodyState::Complete => return true,
-                BodyState::Failed => return false,
+                BodyState::Complete => return Ok(()),
+                BodyState::Failed => return Err(body.fault().unwrap_or(BodyFault::BrokenOff)),
                 BodyState::Open => {}
             }
             let end = body.size().unwrap_or(u64::MAX);
@@ -174,12 +178,17 @@ mod tests {
             if ends_well {
                 assert!(writer.complete());
             } else {
-                writer.fail();
+                writer.fail(BodyFault::Gone);
             }
             for waiter in writer.wakers() {
                 mailbox.deliver(filled(waiter.ticket.0, Outcome::Grown));
             }
-            assert_eq!(waits.await.unwrap(), ends_well);
+            let expected = if ends_well {
+                Ok(())
+            } else {
+                Err(BodyFault::Gone)
+            };
+            assert_eq!(waits.await.unwrap(), expected);
             assert!(mailbox.lock().is_empty());
         }
     }

@@ -111,7 +111,8 @@ pub enum Why {
 
 impl Why {
     /// What an error of the file system means for the whole store.
-    pub(super) fn of_io(error: &io::Error) -> Self {
+    #[must_use]
+    pub fn of_io(error: &io::Error) -> Self {
         match error.raw_os_error().map(Errno::from_raw_os_error) {
             Some(Errno::NOSPC | Errno::DQUOT) => Self::NoSpace,
             Some(Errno::ROFS | Errno::ACCESS | Errno::PERM) => Self::ReadOnly,
