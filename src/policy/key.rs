@@ -104,6 +104,16 @@ pub fn append_scope(out: &mut Vec<u8>, scope: &[u8]) {
     out.extend_from_slice(scope);
 }
 
+/// The same key in another scope.
+#[must_use]
+pub fn in_scope(key: &[u8], scope: &[u8]) -> Vec<u8> {
+    let (_, url) = split_scope(key);
+    let mut scoped = Vec::with_capacity(3 + scope.len() + url.len());
+    append_scope(&mut scoped, scope);
+    scoped.extend_from_slice(url);
+    scoped
+}
+
 /// The scope of a key, and what stands behind it.
 #[must_use]
 pub fn split_scope(key: &[u8]) -> (Option<&[u8]>, &[u8]) {

@@ -169,6 +169,56 @@ fn remove_removes_what_the_url_led_to() {
     assert_eq!(tried(&server, &url("/b.wav")).1["code"], "absent");
 }
 
+/// An origin with a file behind two redirects that may be stored.
+fn stored_trail() -> Origin {
+    let origin = Origin::start();
+    origin.says("/a", to(301, "/b").max_age(600));
+    origin.says("/b", to(302, "c.wav").max_age(600));
+    origin.serve("/c.wav", Made::new(1, 100).max_age(600));
+    origin
+}
+
+#[test]
+fn remove_after_a_restart_removes_what_stored_redirects_lead_to() {
+    let origin = stored_trail();
+    let mut server = Shelf::open().start();
+    let url = |name: &str| format!("{}{name}", origin.url());
+    got(&server, &url("/a"));
+    server.restart();
+    let removed = post(&server, "remove", &json!({"url": url("/a")}));
+    assert_eq!(told(removed.expect(200))["removed"], 3);
+    assert_eq!(tried(&server, &url("/c.wav")).1["code"], "absent");
+}
+
+#[test]
+fn refresh_of_a_tryget_marks_all_that_the_url_led_to() {
+    let origin = stored_trail();
+    origin.says("/plain", to(302, "c.wav"));
+    let mut server = Shelf::open().start();
+    let url = |name: &str| format!("{}{name}", origin.url());
+    for name in ["/a", "/plain"] {
+        got(&server, &url(name));
+    }
+    for (name, restarts) in [("/plain", false), ("/a", false), ("/a", true)] {
+        if restarts {
+            server.restart();
+        }
+        origin.forget();
+        got(&server, &url("/a"));
+        assert_eq!(origin.asked().len(), 0, "{name}: all is fresh");
+        let marked = post(
+            &server,
+            "tryget",
+            &json!({"url": url(name), "refresh": true}),
+        );
+        assert_eq!(told(marked.expect(404))["code"], "stale");
+        got(&server, &url(name));
+        let asked = origin.asked_for("/c.wav");
+        assert_eq!(asked.len(), 1, "{name}");
+        assert!(asked[0].field("if-none-match").is_some(), "{name}");
+    }
+}
+
 #[test]
 fn redirect_from_a_site_to_an_allowed_host_has_its_own_origin_and_key() {
     let (site, cdn) = (Origin::start(), Origin::start());

@@ -8,8 +8,6 @@ mod jobs;
 mod told;
 mod words;
 
-use std::sync::Arc;
-
 use hyper::StatusCode;
 use hyper::body::Bytes;
 use hyper::header::{HeaderValue, RETRY_AFTER};
@@ -131,7 +129,7 @@ fn found(order: &GetOrder, got: crate::fill::library::Got) -> Answer {
 
 /// Removes what a URL stands for, and what its redirects led to. Leases stay.
 async fn remove(
-    library: &Arc<Library>,
+    library: &Library,
     operator: &CacheOperator,
     body: &Bytes,
 ) -> Result<Answer, Failure> {
@@ -145,17 +143,17 @@ async fn remove(
 
 /// See [`remove`]; how many responses there were.
 pub(super) async fn remove_url(
-    library: &Arc<Library>,
+    library: &Library,
     operator: &CacheOperator,
     url: &str,
 ) -> Result<u64, Failure> {
-    let (library, operator, url) = (Arc::clone(library), operator.clone(), url.to_owned());
+    let by_library = match library.remove(url).await {
+        // What the config does not allow any more may still be stored.
+        Err(failure) if failure.code == Code::HostNotAllowed => 0,
+        removed => removed?,
+    };
+    let (operator, url) = (operator.clone(), url.to_owned());
     let remove = move || {
-        let by_library = match library.remove(&url) {
-            // What the config does not allow any more may still be stored.
-            Err(failure) if failure.code == Code::HostNotAllowed => 0,
-            removed => removed?,
-        };
         let order = PurgeOrder {
             meant: Meant::Url(url),
             is_soft: false,
@@ -170,10 +168,11 @@ pub(super) async fn remove_url(
             };
             Failure::new(code, unmeant.to_string())
         })?;
-        Ok(by_library + purged.purged)
+        Ok(purged.purged)
     };
-    let removed = tokio::task::spawn_blocking(remove).await;
-    removed.unwrap_or_else(|_| Err(Failure::new(Code::DiskFailed, "it broke off")))
+    let purged = tokio::task::spawn_blocking(remove).await;
+    let broke_off = |_| Err(Failure::new(Code::DiskFailed, "it broke off"));
+    Ok(by_library + purged.unwrap_or_else(broke_off)?)
 }
 
 fn leases(library: &Library) -> Answer {

@@ -379,6 +379,17 @@ impl DiskTier {
         records.into_iter().filter_map(response).collect()
     }
 
+    /// What is stored under `keys`, without the bodies.
+    pub(in crate::fill) async fn labels(self: &Arc<Self>, keys: Vec<Box<[u8]>>) -> Vec<Label> {
+        let tier = Arc::clone(self);
+        let find = move || {
+            let may_have = keys.iter().filter(|key| tier.disk.may_have(key));
+            let found = may_have.filter_map(|key| tier.disk.find(key).ok());
+            found.flatten().map(|record| record.label).collect()
+        };
+        tokio::task::spawn_blocking(find).await.unwrap_or_default()
+    }
+
     /// Begins a body that is too large for memory; see [`Disk::begin`]. Where it `comes_in_parts`, each block is published as it
     /// becomes whole.
     pub(in crate::fill) async fn begin(

@@ -47,6 +47,11 @@ impl Hops {
         &self.first
     }
 
+    /// What may be taken along.
+    pub(super) fn into_kept(self) -> Kept {
+        self.kept
+    }
+
     /// The URLs that it led to.
     pub(super) fn urls(&self) -> &[Box<str>] {
         &self.urls

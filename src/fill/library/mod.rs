@@ -14,7 +14,6 @@
 mod allowed;
 mod bring;
 mod counts;
-mod deposit;
 mod failure;
 mod folder;
 mod hops;
@@ -23,12 +22,12 @@ mod lending;
 mod mailbox;
 mod place;
 mod prefetch;
+mod removal;
 mod seat;
 pub mod settings;
 mod tend;
 mod trails;
 
-use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -37,7 +36,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 
-pub use self::allowed::{HostPattern, public_only};
+pub use self::allowed::HostPattern;
 use self::bring::{Brought, How};
 pub use self::counts::{LIBRARY_FAMILIES, LibraryCount, LibraryCounts};
 pub use self::failure::{Code, Failure, Party};
@@ -52,14 +51,13 @@ use self::seat::Seat;
 pub use self::settings::{LEASE_MAX, LibrarySettings, PrefetchRule};
 pub use self::tend::LibraryThread;
 use self::trails::{Fillings, Trails};
-use super::disk::{DiskTier, Removed};
+use super::disk::DiskTier;
 use super::profile::Profiles;
 use crate::http::fields::FieldLines as _;
 use crate::http::mime;
-use crate::index::cached::Matcher;
-use crate::index::responses::{Responses, invalidate_key};
+use crate::index::responses::Responses;
 use crate::index::sites::SiteTable;
-use crate::store::disk::{Extension, Selection};
+use crate::store::disk::Extension;
 use crate::sys::clock;
 use crate::units::UnixSeconds;
 
@@ -295,43 +293,10 @@ impl Library {
         shelf.map_or_else(Vec::new, |shelf| shelf.leases.list(now()))
     }
 
-    /// Removes what is stored of a URL, and of those that redirects of it led to when it was last fetched; how many responses there were.
-    /// Leases stay. May block.
-    ///
-    /// # Errors
-    /// `InvalidUrl`, `HostNotAllowed`, `DiskFailed`.
-    pub fn remove(&self, url: &str) -> Result<u64, Failure> {
-        let plan = self.plan();
-        let place = Place::of(url, None, &plan)?;
-        let hops = self.trails.of(&place.url);
-        let urls = std::iter::once(url).chain(hops.iter().map(AsRef::as_ref));
-        let keys: HashSet<_> = urls.flat_map(|url| keys_of(url, &plan)).collect();
-        keys.iter().map(|key| self.remove_key(key)).sum()
-    }
-
     /// Whether there is a profile of this name.
     #[must_use]
     pub fn has_profile(&self, name: &str) -> bool {
         self.plan.load().profiles.named(name).is_some()
-    }
-
-    /// Removes from memory, disk, and memory again, as a purge does; what is in both counts once.
-    fn remove_key(&self, key: &[u8]) -> Result<u64, Failure> {
-        let mut removed = Removed::default();
-        self.responses.purge(&Matcher::Key(key), |response| {
-            removed.in_memory(response);
-            None
-        });
-        let Some(shelf) = &self.disk else {
-            return Ok(removed.count());
-        };
-        let outcome = shelf.tier.remove(&Selection::Key(key), |label| {
-            removed.on_disk(label);
-        });
-        // What was brought up meanwhile.
-        self.responses.remove_key(key);
-        outcome.map_err(|error| Failure::new(Code::DiskFailed, error.to_string()))?;
-        Ok(removed.count())
     }
 
     /// Whether the library fetches a URL now.
@@ -396,18 +361,6 @@ impl Library {
         Ok(got(brought, leased))
     }
 
-    /// Has what is stored of a URL validated before it is used again. Why there is nothing fresh, then.
-    async fn mark_stale(&self, order: &GetOrder, shelf: &Shelf) -> Result<Failure, Failure> {
-        let place = Place::of(&order.url, order.profile.as_deref(), &self.plan())?;
-        let key = place.key.to_vec();
-        invalidate_key(&self.responses, &key);
-        shelf.tier.invalidate(vec![key.clone()], Vec::new()).await;
-        // What was brought up meanwhile.
-        invalidate_key(&self.responses, &key);
-        let why = "is marked stale, as it was to be refreshed and nothing was to be fetched";
-        Ok(Failure::new(Code::Stale, format!("{} {why}", place.url)))
-    }
-
     fn plan(&self) -> Arc<Plan> {
         self.plan.load_full()
     }
@@ -455,13 +408,6 @@ impl Shelf {
         made.await
             .unwrap_or_else(|_| Err(Failure::new(Code::DiskFailed, "making the file broke off")))
     }
-}
-
-/// The keys of a URL, with whatever credentials it was fetched; none where it may not be.
-fn keys_of<'p>(url: &'p str, plan: &'p Plan) -> impl Iterator<Item = Box<[u8]>> + 'p {
-    let named = plan.profiles.iter().map(|profile| Some(profile.name()));
-    let all = std::iter::once(None).chain(named);
-    all.filter_map(move |profile| Some(Place::of(url, profile, plan).ok()?.key))
 }
 
 fn shelf(
