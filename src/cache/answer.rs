@@ -9,7 +9,7 @@ use crate::index::response::Response;
 use crate::policy::cache_status::CacheStatus;
 use crate::policy::rule::Rule;
 use crate::policy::selection::Part;
-use crate::store::Object;
+use crate::store::Reading;
 
 /// What a request gets.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ pub struct Sending {
     /// The response; keeps its body alive.
     pub response: Arc<Response>,
     /// Its body, where it is on its way: who brings it sees by this that it will be read.
-    pub reads: Option<Arc<Object>>,
+    pub reads: Option<Reading>,
     /// Which part; never one of the parts that a [`Reply`] stands for.
     pub part: Part,
     /// Its age in seconds, for a response that was not generated for this request (RFC 9111 s5.1).

@@ -13,8 +13,8 @@ use crate::policy::cache_status::{CacheStatus, Forward};
 use crate::policy::origin_rule::OriginRule;
 use crate::policy::rule::Rule;
 use crate::policy::settings::CacheRule;
-use crate::store::Object;
 use crate::store::pipe::Pipe;
+use crate::store::{Object, Reading};
 pub use crate::units::Ticket;
 use crate::units::{MonoNanos, SiteId, Waiter, WorkerId};
 
@@ -125,7 +125,7 @@ pub struct Fetched {
     /// The response; its body may still be on its way.
     pub response: Arc<Response>,
     /// Its body, where it is on its way: who brings it sees by this that it will be read.
-    pub reads: Option<Arc<Object>>,
+    pub reads: Option<Reading>,
     /// Its age in seconds where it was not generated for this request.
     pub age: Option<u64>,
     /// What Cache-Status says.

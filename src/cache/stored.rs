@@ -21,6 +21,8 @@ use crate::policy::rule::Rule;
 use crate::policy::selection::{self, Part};
 use crate::policy::settings::{CacheRule, Tier};
 use crate::policy::{trailers, validation, vary};
+use crate::store::Reading;
+use crate::store::window::TooLate;
 use crate::units::SiteId;
 
 /// A request for a URL of an origin.
@@ -142,6 +144,14 @@ fn look_up(wanted: &Wanted<'_, '_>, responses: &Responses, key: &[u8]) -> Found 
             None => Forward::UriMiss,
         });
     };
+    // A body of unknown size may be about to outgrow the store: whoever reads it has a seat, or asks anew.
+    let reads = match response.size() {
+        Some(_) => None,
+        None => match Reading::of(&response.object) {
+            Ok(reads) => reads,
+            Err(TooLate) => return Found::Forward(Forward::UriMiss),
+        },
+    };
     response.use_count().bump();
     let verdict = reuse::judge(&asked, &response.stored, &wanted.rule.overrides, now);
     let ttl = response.stored.ttl(now);
@@ -159,7 +169,7 @@ fn look_up(wanted: &Wanted<'_, '_>, responses: &Responses, key: &[u8]) -> Found 
         age: verdict.age(),
         status: CacheStatus::hit(ttl, rule.detail()),
         response,
-        reads: None,
+        reads,
         rule,
     };
     let mut answer = part(wanted.head, fetched, wanted.now);

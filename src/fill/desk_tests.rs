@@ -69,6 +69,7 @@ impl Bench {
                 disk_max: 0,
                 block: 1 << 20,
                 descriptors: Budget::new(16),
+                patience: FillSettings::default().fill_timeout,
                 pseudonym: "test".into(),
                 counts: Arc::default(),
             },

@@ -7,6 +7,7 @@
 //! | guarded mapping or file | one send of head and mapping: the kernel copies |
 //! | unguarded file | a piece is read, verified, then sent with the head |
 //! | stored body in a file | send of the head, then sendfile(2): its bytes are written once |
+//! | body that outgrew the store | one send of head and the next bytes |
 //! | body in passing | one send of head and the next bytes |
 //!
 //! Of local files only sealed memory leaves by reference: a client on this machine (over loopback, or in another network namespace) may
@@ -24,6 +25,7 @@ use crate::stats::{Counter, WorkerStats};
 use crate::store::Held;
 use crate::store::body::{Body, BodyState};
 use crate::store::pipe::{Front, Pipe};
+use crate::store::window::Beyond;
 use crate::sys::file::HeldFile;
 use crate::sys::{residency, send, socket};
 
@@ -178,8 +180,19 @@ fn grown(
             BodyState::Complete | BodyState::Failed => Pumped::Broken,
         });
     }
-    let piece = run.min(transfer.left()).min(PIECE_MAX);
-    if let Some(bytes) = body.memory_from(transfer.next) {
+    let mut piece = run.min(transfer.left()).min(PIECE_MAX);
+    let in_window = match transfer.beyond() {
+        Beyond::Stored(count) => {
+            piece = piece.min(count);
+            None
+        }
+        Beyond::Bytes(bytes) => Some(bytes),
+        Beyond::Lost => return Err(Pumped::Broken),
+    };
+    if let Some(bytes) = in_window
+        .as_deref()
+        .or_else(|| body.memory_from(transfer.next))
+    {
         let length = usize::try_from(piece).unwrap_or(usize::MAX);
         let bytes = bytes.get(..length).unwrap_or(bytes);
         let rest = head.get(*sent..).unwrap_or_default();

@@ -11,7 +11,9 @@ use crate::http::range::{ByteRange, RangeList};
 use crate::policy::cache_status::XCache;
 use crate::policy::selection::Part;
 use crate::policy::trailers;
+use crate::store::Reading;
 use crate::store::tail::Tail;
+use crate::store::window::Seat;
 
 /// The fields of a 304 (RFC 9110 s15.4.5), beside those that each answer has of its own.
 const NOT_MODIFIED_FIELDS: [&[u8]; 9] = [
@@ -44,7 +46,7 @@ fn is_stream(sending: &Sending) -> bool {
 }
 
 /// Answers with a response.
-pub fn send(sending: Sending, envelope: &Envelope<'_>, out: &mut Vec<u8>) -> Written {
+pub fn send(mut sending: Sending, envelope: &Envelope<'_>, out: &mut Vec<u8>) -> Written {
     let answer_at = out.len();
     let mut written = match &sending.part {
         Part::NotModified => not_modified(&sending, envelope, out),
@@ -52,7 +54,9 @@ pub fn send(sending: Sending, envelope: &Envelope<'_>, out: &mut Vec<u8>) -> Wri
         Part::Many(ranges) => many_ranges(&sending, ranges, envelope, out),
         // The front desk turns 412 and 416 into replies.
         Part::Whole | Part::PreconditionFailed | Part::Unsatisfiable => {
-            whole(&sending, envelope, out)
+            // Held until the transfer has its lease: who brings the body must never see it without a reader.
+            let (_held, seat) = sending.reads.take().map(Reading::into_parts).unzip();
+            whole(&sending, seat.flatten(), envelope, out)
         }
     };
     if let Some(transfer) = &mut written.transfer {
@@ -61,7 +65,12 @@ pub fn send(sending: Sending, envelope: &Envelope<'_>, out: &mut Vec<u8>) -> Wri
     written
 }
 
-fn whole(sending: &Sending, envelope: &Envelope<'_>, out: &mut Vec<u8>) -> Written {
+fn whole(
+    sending: &Sending,
+    seat: Option<Seat>,
+    envelope: &Envelope<'_>,
+    out: &mut Vec<u8>,
+) -> Written {
     let response = &sending.response;
     let status = response.stored.status;
     out.extend_from_slice(response.head());
@@ -97,6 +106,7 @@ fn whole(sending: &Sending, envelope: &Envelope<'_>, out: &mut Vec<u8>) -> Writt
             body_bytes: 0,
             transfer: Some(Transfer::of_stream(
                 lease(),
+                seat,
                 in_chunks,
                 envelope.takes_trailers,
             )),

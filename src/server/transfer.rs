@@ -6,6 +6,7 @@ use crate::cache::Lease;
 use crate::http::range::ByteRange;
 use crate::store::body::BodyState;
 use crate::store::tail::Tail;
+use crate::store::window::{Beyond, Seat};
 
 /// A stretch of a leased representation on its way out, and the parts that follow it.
 #[derive(Debug)]
@@ -36,6 +37,8 @@ enum Rest {
         in_chunks: bool,
         began: bool,
         takes_trailers: bool,
+        /// Its place among the readers of a body that may outgrow the store.
+        seat: Option<Seat>,
     },
 }
 
@@ -79,11 +82,17 @@ impl Transfer {
     /// A body whose size is not known: in chunks, with trailer fields where the client takes them, or until the connection
     /// closes.
     #[must_use]
-    pub fn of_stream(lease: Lease, in_chunks: bool, takes_trailers: bool) -> Self {
+    pub fn of_stream(
+        lease: Lease,
+        seat: Option<Seat>,
+        in_chunks: bool,
+        takes_trailers: bool,
+    ) -> Self {
         let rest = Rest::Stream {
             in_chunks,
             began: false,
             takes_trailers,
+            seat,
         };
         Self {
             rest,
@@ -120,6 +129,23 @@ impl Transfer {
     pub fn advance(&mut self, count: u64) {
         self.next = self.next.saturating_add(count).min(self.end);
         self.cold_asks = 0;
+        if let Rest::Stream {
+            seat: Some(seat), ..
+        } = &self.rest
+        {
+            seat.advance(self.next);
+        }
+    }
+
+    /// Where the next bytes of a stored body stand, which it says are there.
+    #[must_use]
+    pub fn beyond(&self) -> Beyond {
+        match &self.rest {
+            Rest::Stream {
+                seat: Some(seat), ..
+            } => seat.beyond(self.next),
+            _ => Beyond::Stored(u64::MAX),
+        }
     }
 
     /// Goes on to the next part, whose head (or the body's closing) is appended to `out`.
@@ -142,6 +168,7 @@ impl Transfer {
                 in_chunks,
                 began,
                 takes_trailers,
+                seat: _,
             } => {
                 // Looked at before the bytes: what is written in between is found in the next turn.
                 let state = self.lease.object().state();

@@ -10,7 +10,8 @@
 //! ```
 //!
 //! Bytes are written once and never change. The first ones stand in memory; a body that is larger has a file, which then holds
-//! all of them. Where that file takes no more, a spare one in memory takes the rest.
+//! all of them. Where that file takes no more, a spare one in memory takes the rest. A body of unknown size that outgrows what may
+//! be stored goes on through a window, for those who read it by then (`store::window`).
 //!
 //! Threads: one writer for each stretch, any number of readers. Nothing here waits for anything but a lock that is held for
 //! the time of a few comparisons; a complete body is read without it.
@@ -22,6 +23,9 @@
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
 
 use super::body_fault::BodyFault;
 use super::body_file::BodyFile;
@@ -29,6 +33,7 @@ use super::budget::Charge;
 use super::demand::Demand;
 use super::ranges::RangeSet;
 use super::tail::Tail;
+use super::window::{News, Window};
 use crate::sys::growing::{GrowingBuffer, GrowingWriter, growing};
 use crate::units::Waiter;
 
@@ -64,6 +69,8 @@ pub struct Body {
     is_coming: AtomicBool,
     inner: Mutex<Inner>,
     tail: Tail,
+    /// Where it goes on when it outgrows the store; none of a body whose size is known from the start.
+    window: Option<Window>,
 }
 
 #[derive(Debug, Default)]
@@ -131,6 +138,7 @@ impl Body {
             is_coming: AtomicBool::new(true),
             tail: Tail::default(),
             inner: Mutex::default(),
+            window: size.is_none().then(Window::default),
         }
     }
 
@@ -264,10 +272,34 @@ impl Body {
         }
     }
 
-    /// Whether its file has all of it: none of it stands in a spare one.
+    /// Whether its file has all of it: none of it stands in a spare one, or went on through the window.
     #[must_use]
     pub fn is_kept_in_its_file(&self) -> bool {
-        self.spare.get().is_none()
+        self.spare.get().is_none() && self.takes_readers()
+    }
+
+    /// Whether it is for anybody who comes: it has not outgrown the store.
+    #[must_use]
+    pub fn takes_readers(&self) -> bool {
+        !self.window().is_some_and(Window::is_open)
+    }
+
+    /// Gives back the room of what was stored, which nobody reads any more: every reader is past it. May wait for a
+    /// device.
+    ///
+    /// # Errors
+    /// Those of ftruncate(2).
+    pub fn forget_stored(&self) -> io::Result<()> {
+        let files = [self.file.get(), self.spare.get()];
+        for file in files.into_iter().flatten() {
+            file.empty()?;
+        }
+        self.lock().charges.clear();
+        Ok(())
+    }
+
+    pub(super) fn window(&self) -> Option<&Window> {
+        self.window.as_ref()
     }
 
     /// What comes behind it.
@@ -455,6 +487,41 @@ impl BodyWriter {
         drop(self.body.note(self.next, end));
         self.next = end;
         Ok(())
+    }
+
+    /// Has further bytes go through a window that holds little more than `max` of them: they are not stored; why not.
+    pub fn open_window(&mut self, max: usize, why: BodyFault) {
+        if let Some(window) = self.body.window() {
+            // Before the window is open, so that who sees that finds it.
+            self.body.fault.get_or_init(|| why);
+            window.open(self.next, max);
+        }
+    }
+
+    /// Waits until the window has room, then appends bytes to it. Readers see them, but nobody is woken before
+    /// [`wakers`](Self::wakers) are.
+    pub fn poll_pass(&mut self, bytes: &Bytes, context: &mut Context<'_>) -> Poll<()> {
+        let Some(window) = self.body.window() else {
+            return Poll::Ready(());
+        };
+        if window.poll_write(bytes, context).is_pending() {
+            return Poll::Pending;
+        }
+        let end = self.next.saturating_add(bytes.len() as u64);
+        self.body.lock().present.add(self.next, end);
+        self.next = end;
+        Poll::Ready(())
+    }
+
+    /// Waits for what is to be known of the window's readers.
+    pub fn poll_news(&self, context: &mut Context<'_>) -> Poll<News> {
+        let window = self.body.window();
+        window.map_or(Poll::Pending, |window| window.poll_news(context))
+    }
+
+    /// Goes on without the readers that others have waited for too long. How many they were.
+    pub fn leave_behind(&self) -> usize {
+        self.body.window().map_or(0, Window::leave_behind)
     }
 
     /// Notes that the bytes from `first` to before `end` were written to the file by somebody else.

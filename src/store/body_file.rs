@@ -54,6 +54,15 @@ impl BodyFile {
         }
         Ok(())
     }
+
+    /// Gives back the room of all its bytes. What a socket's queue refers to stays: the kernel lets go of whole pages, and
+    /// changes none of them.
+    ///
+    /// # Errors
+    /// Those of ftruncate(2).
+    pub fn empty(&self) -> io::Result<()> {
+        Ok(rustix::fs::ftruncate(self, 0)?)
+    }
 }
 
 impl AsFd for BodyFile {

@@ -15,5 +15,6 @@ pub mod ranges;
 pub mod sparse;
 pub mod tail;
 pub mod tiers;
+pub mod window;
 
-pub use object::{Held, Object, PipeReader, SIZE_UNKNOWN};
+pub use object::{Held, Object, PipeReader, Reading, SIZE_UNKNOWN};

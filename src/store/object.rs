@@ -21,6 +21,7 @@ use super::disk::ObjectId;
 use super::pinned::Hold;
 use super::pipe::{Front, Pipe};
 use super::tail::Tail;
+use super::window::{Seat, TooLate};
 use crate::sys::file::{FileIdentity, HeldFile};
 use crate::sys::mapping::Mapping;
 use crate::sys::sealed::SealedMemory;
@@ -66,6 +67,42 @@ impl PipeReader {
 impl Drop for PipeReader {
     fn drop(&mut self) {
         self.0.abandon();
+    }
+}
+
+/// A hold on a body that is on its way: who brings it sees by this that it will be read.
+#[derive(Debug)]
+pub struct Reading {
+    object: Arc<Object>,
+    seat: Option<Seat>,
+}
+
+impl Reading {
+    /// A hold on the body of `object`; none where that is not on its way.
+    ///
+    /// # Errors
+    /// [`TooLate`] where it goes on only for those who read it already.
+    pub fn of(object: &Arc<Object>) -> Result<Option<Self>, TooLate> {
+        let Some(body) = object.growing() else {
+            return Ok(None);
+        };
+        let seat = Seat::of(body)?;
+        Ok(Some(Self {
+            object: Arc::clone(object),
+            seat,
+        }))
+    }
+
+    /// The body, and the reader's place in one of unknown size.
+    #[must_use]
+    pub fn into_parts(self) -> (Arc<Object>, Option<Seat>) {
+        (self.object, self.seat)
+    }
+
+    /// The body, for who waits until all of it is there: nothing of it waits for that.
+    #[must_use]
+    pub fn into_object(self) -> Arc<Object> {
+        self.object
     }
 }
 
@@ -206,6 +243,12 @@ impl Object {
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.state() == BodyState::Complete
+    }
+
+    /// Whether new answers may be made from the body: it is not one that goes on only for those who read it already.
+    #[must_use]
+    pub fn takes_readers(&self) -> bool {
+        self.growing().is_none_or(|body| body.takes_readers())
     }
 
     /// The body that grows, or stands in a file of its own.

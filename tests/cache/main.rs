@@ -38,6 +38,8 @@ mod invalidation;
 #[cfg(test)]
 mod lifetimes;
 #[cfg(test)]
+mod outgrown;
+#[cfg(test)]
 mod rules;
 #[cfg(test)]
 mod stale;

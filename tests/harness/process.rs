@@ -36,6 +36,21 @@ impl Process {
             .count()
     }
 
+    /// The bytes on disk, or in memory, of all its open files whose paths contain `part`.
+    pub(crate) fn file_bytes(self, part: &str) -> u64 {
+        use std::os::unix::fs::MetadataExt as _;
+        let links = format!("/proc/{}/fd", self.0);
+        fs::read_dir(links)
+            .expect("a live process")
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|link| {
+                fs::read_link(link).is_ok_and(|path| path.to_string_lossy().contains(part))
+            })
+            .filter_map(|link| fs::metadata(link).ok())
+            .map(|file| file.blocks() * 512)
+            .sum()
+    }
+
     /// Its private resident memory in bytes: heap and stacks, not file mappings.
     pub(crate) fn private_bytes(self) -> u64 {
         self.status("RssAnon:")

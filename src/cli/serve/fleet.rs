@@ -427,6 +427,7 @@ fn start_desk(
             disk: stores.disk,
             block: disk.block.0,
             descriptors: Budget::new(shares.bodies_max),
+            patience: settings.server.limits.send_timeout,
             pseudonym: pseudonym(),
             counts: Arc::clone(fills),
         },

@@ -1,11 +1,12 @@
-//! Brings the body of a response whose size is not known, or that fits in memory: it begins there, and goes on in a file where
-//! it outgrows it.
+//! Brings the body of a response whose size is not known, or that fits in memory: it begins there, goes on in a file where it
+//! outgrows it, and as a pass where it outgrows what may be stored (`outgrown`).
 
 use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::outgrown::Outgrown;
 use super::pen::CHARGE;
 use super::shelf::responses_of;
 use super::{Keeper, KeeperCount};
@@ -29,14 +30,14 @@ pub(super) struct Filling {
 }
 
 /// The file of a body whose size is not known.
-struct Large {
-    pen: LargePen,
-    descriptor: Charge,
+pub(super) struct Large {
+    pub(super) pen: LargePen,
+    pub(super) descriptor: Charge,
     /// Why the disk store does not have it, where it was to.
     refused: Option<BodyFault>,
 }
 
-enum LargePen {
+pub(super) enum LargePen {
     Disk(Box<Writer>),
     Memory,
 }
@@ -61,8 +62,15 @@ impl Keeper {
             match next {
                 Ok(Some(bytes)) => {
                     let appended = self.append(&mut writer, &mut large, &bytes, &filling).await;
-                    if appended.is_err() {
-                        break appended;
+                    if let Err(why) = appended {
+                        let outgrown = Outgrown {
+                            writer,
+                            large,
+                            body,
+                            rest: bytes,
+                            why,
+                        };
+                        return self.pass_to_readers(outgrown, response).await;
                     }
                     self.wake(writer.wakers());
                 }
@@ -149,7 +157,7 @@ impl Keeper {
         }
     }
 
-    /// Appends to memory, or to a file once it is more than that takes.
+    /// Appends to memory, or to a file once it is more than that takes. False, and nothing was appended, where nothing takes it.
     async fn append(
         &self,
         writer: &mut BodyWriter,

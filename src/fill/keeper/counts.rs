@@ -62,6 +62,19 @@ counters! {
         BodySpilled = "store-failed",
     }
 
+    "hotplate_outgrown_bodies" Counter in "bodies",
+    "Bodies of unknown size that outgrew what may be stored and went on as passes to those who read them, by how that ended.", by "end" {
+        OutgrownComplete = "complete",
+        OutgrownBrokenOff = "broken-off",
+        OutgrownUnwanted = "unwanted",
+    }
+
+    "hotplate_outgrown_bodies_under_way" Gauge in "bodies",
+    "Bodies that outgrew what may be stored and go on as passes now." { OutgrownNow }
+
+    "hotplate_outgrown_readers_left" Counter in "readers",
+    "Clients that were left behind because others who read the same outgrown body waited too long for them." { OutgrownLeft }
+
     "hotplate_ranges_fetched" Counter in "ranges",
     "Missing parts of stored bodies that origins were asked for, and those of them for which they had another representation.", by "result" {
         RangesAsked = "asked",

@@ -29,6 +29,7 @@ use crate::policy::stored_fields::LeftOut;
 use crate::policy::validation::{self, Candidate, Conditions, Validated};
 use crate::policy::vary::Names;
 use crate::policy::{groups, vary};
+use crate::store::Reading;
 use crate::sys::clock;
 use crate::units::UnixSeconds;
 
@@ -280,6 +281,9 @@ impl Keeper {
         failure: Failure,
     ) -> Option<Outcome> {
         let now = now();
+        if !response.object.takes_readers() {
+            return None;
+        }
         let overrides = &fetch.rule.overrides;
         let age = reuse::on_failure(asked, &response.stored, overrides, now, failure).age()?;
         let status = CacheStatus {
@@ -335,9 +339,10 @@ impl Keeper {
             };
             let verdict = storability::judge(asked, &received, &fetch.rule.overrides);
             let size_max = self.size_max(&fetch.rule);
+            let may_outgrow = || !self.flights.has_outgrown(&fetch.key, clock::mono());
             match (verdict, piece_of(&answer)) {
                 (Storability::Store(stored), Piece::Whole(size))
-                    if size.is_none_or(|size| size <= size_max) =>
+                    if size.map_or_else(may_outgrow, |size| size <= size_max) =>
                 {
                     return self.save(exchange, answer, *stored, lead).await;
                 }
@@ -562,16 +567,18 @@ pub(super) fn freshen(
     old.freshened(stored, fields)
 }
 
-/// An outcome with a response.
+/// An outcome with a response, whose body takes readers.
 pub(super) fn fetched(
     response: Arc<Response>,
     age: Option<u64>,
     status: CacheStatus,
     rule: Rule,
 ) -> Outcome {
-    let is_growing = response.object.growing().is_some();
+    let Ok(reads) = Reading::of(&response.object) else {
+        return Outcome::NotFetched(Rule::OriginBroken);
+    };
     Outcome::Fetched(Box::new(Fetched {
-        reads: is_growing.then(|| Arc::clone(&response.object)),
+        reads,
         response,
         age,
         status,

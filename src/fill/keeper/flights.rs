@@ -5,8 +5,8 @@
 //!  others        ─▶ Joined, woken when it lands
 //! ```
 //!
-//! A key whose answer could not be shared is remembered for a while: its requests go on to the origin side by side
-//! instead of one after the other.
+//! A key whose answer could not be shared, or outgrew what may be stored, is remembered for a while: its requests go on to the
+//! origin side by side instead of one after the other.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -74,6 +74,7 @@ pub(super) struct Flights {
     waiters_max: usize,
     under_way: RefCell<HashMap<Box<[u8]>, Aboard>>,
     alone: RefCell<Remembered>,
+    outgrown: RefCell<Remembered>,
 }
 
 #[derive(Debug, Default)]
@@ -96,12 +97,13 @@ impl Flights {
             waiters_max,
             under_way: RefCell::default(),
             alone: RefCell::default(),
+            outgrown: RefCell::default(),
         })
     }
 
     /// Takes a request for `key` aboard.
     pub(super) fn board(self: &Rc<Self>, key: &[u8], now: MonoNanos) -> Boarding {
-        if self.alone.borrow_mut().has(key, now) {
+        if self.alone.borrow_mut().has(key, now) || self.has_outgrown(key, now) {
             return Boarding::Alone;
         }
         let mut under_way = self.under_way.borrow_mut();
@@ -122,6 +124,18 @@ impl Flights {
             key: key.into(),
             has_landed: false,
         })
+    }
+}
+
+impl Flights {
+    /// Remembers a key whose answer, of unknown size, outgrew what may be stored.
+    pub(super) fn outgrew(&self, key: &[u8], now: MonoNanos) {
+        self.outgrown.borrow_mut().add(key, now);
+    }
+
+    /// Whether the key's answer outgrew what may be stored a while ago: of unknown size, it is passed on from the start.
+    pub(super) fn has_outgrown(&self, key: &[u8], now: MonoNanos) -> bool {
+        self.outgrown.borrow_mut().has(key, now)
     }
 }
 
@@ -227,6 +241,18 @@ mod tests {
         lead(&flights, b"a").land(&Landing::Alone, NOW);
         assert!(matches!(flights.board(b"a", NOW), Boarding::Alone));
         let later = NOW.after(ALONE_FOR);
+        assert!(matches!(flights.board(b"a", later), Boarding::Lead(_)));
+    }
+
+    #[test]
+    fn a_key_that_outgrew_the_store_is_not_waited_for_either() {
+        let flights = Flights::new(10);
+        lead(&flights, b"a").land(&Landing::Failed(Rule::OriginTimeout), NOW);
+        flights.outgrew(b"a", NOW);
+        assert!(flights.has_outgrown(b"a", NOW) && !flights.has_outgrown(b"b", NOW));
+        assert!(matches!(flights.board(b"a", NOW), Boarding::Alone));
+        let later = NOW.after(ALONE_FOR);
+        assert!(!flights.has_outgrown(b"a", later));
         assert!(matches!(flights.board(b"a", later), Boarding::Lead(_)));
     }
 

@@ -19,6 +19,7 @@ mod head;
 mod informational;
 mod labels;
 mod large;
+mod outgrown;
 mod pass;
 mod pen;
 mod save;
@@ -28,6 +29,7 @@ mod trailers;
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -71,6 +73,8 @@ pub struct KeeperSettings {
     pub block: u64,
     /// The descriptors that bodies may hold.
     pub descriptors: Arc<Budget>,
+    /// How long readers of a body that outgrew the store wait for one that is slower.
+    pub patience: Duration,
     /// The name in Via, with a part that no other running instance has.
     pub pseudonym: Box<str>,
     /// What it counts in.
@@ -93,6 +97,7 @@ pub(super) struct Keeper {
     disk_max: u64,
     block: u64,
     shelf: Shelf,
+    patience: Duration,
     pseudonym: Box<str>,
     round: Rc<Round>,
     flights: Rc<Flights>,
@@ -117,6 +122,7 @@ impl Keeper {
             settings: settings.fill,
             memory_max_object: settings.memory_max_object,
             object_max: settings.object_max,
+            patience: settings.patience,
             pseudonym: settings.pseudonym,
             counts: settings.counts,
             round,
@@ -354,6 +360,9 @@ impl Keeper {
         response: Arc<Response>,
         collapsed: bool,
     ) -> Option<(Outcome, Arc<Response>)> {
+        if !response.object.takes_readers() {
+            return None;
+        }
         let (now, _) = clock::wall();
         let verdict = reuse::judge(asked, &response.stored, &fetch.rule.overrides, now);
         let Reuse::Fresh { age, .. } = verdict else {

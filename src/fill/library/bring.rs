@@ -26,7 +26,7 @@ use crate::policy::storability::{self, Received, Storability};
 use crate::policy::{reuse, vary};
 use crate::store::body_fault::BodyFault;
 use crate::store::disk::{Health, Why};
-use crate::store::{Object, SIZE_UNKNOWN};
+use crate::store::{Object, Reading, SIZE_UNKNOWN};
 use crate::sys::clock;
 use crate::units::SiteId;
 
@@ -63,6 +63,7 @@ impl Answered {
     fn of(fetched: Fetched) -> Self {
         let object = fetched
             .reads
+            .map(Reading::into_object)
             .unwrap_or_else(|| Arc::clone(&fetched.response.object));
         Self {
             object,

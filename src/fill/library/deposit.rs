@@ -1,18 +1,20 @@
 //! What was uploaded, and becomes what is stored of its URL: as if it had been fetched from there a moment later.
 
-use std::collections::HashSet;
+use std::sync::Arc;
 
+use super::Library;
 use super::bring::order;
 use super::place::Place;
-use super::{Library, keys_of};
+use super::removal::keys_of;
 use crate::cache::order::{Deposit, Outcome};
 use crate::index::responses::invalidate_key;
 use crate::policy::cache_status::Forward;
+use crate::store::Reading;
 
 impl Library {
     /// Has what is stored of a URL, with whatever credentials, validated before it is used again (RFC 9111 s4.4).
     pub async fn invalidate(&self, url: &str) {
-        let keys: HashSet<_> = keys_of(url, &self.plan()).collect();
+        let keys = keys_of(url, &self.plan());
         let keys: Vec<Vec<u8>> = keys.into_iter().map(Vec::from).collect();
         let in_memory = || {
             for key in &keys {
@@ -67,11 +69,11 @@ impl Library {
                 }
                 _ => return Err(busy),
             };
-            let body = fetched.reads.as_ref().unwrap_or(&fetched.response.object);
-            match self.mailbox.wait_for_whole(body).await {
-                true => Ok(()),
-                false => Err("it could not be stored as a whole"),
-            }
+            let response = fetched.response;
+            let reads = fetched.reads.map(Reading::into_object);
+            let body = reads.unwrap_or_else(|| Arc::clone(&response.object));
+            let whole = self.mailbox.wait_for_whole(&body).await;
+            whole.map_err(|_| "it could not be stored as a whole")
         };
         let longest = plan.settings.get_timeout;
         let stored = tokio::time::timeout(longest, storing).await;

@@ -92,7 +92,7 @@ impl Mailbox {
     /// Waits until all of a body is there. Bytes that lie in a file unverified are verified on the way, and missing ones fetched.
     ///
     /// # Errors
-    /// It does not come; why not.
+    /// It does not come, or outgrows the store; why.
     pub(super) async fn wait_for_whole(&self, object: &Object) -> Result<(), BodyFault> {
         let Some(body) = object.growing() else {
             let is_complete = object.is_complete();
@@ -105,6 +105,9 @@ impl Mailbox {
             ticket: Ticket(place.ticket),
         };
         loop {
+            if !body.takes_readers() {
+                return Err(body.fault().unwrap_or(BodyFault::TooLarge));
+            }
             match body.state() {
                 BodyState::Complete => return Ok(()),
                 BodyState::Failed => return Err(body.fault().unwrap_or(BodyFault::BrokenOff)),
@@ -191,6 +194,20 @@ mod tests {
             assert_eq!(waits.await.unwrap(), expected);
             assert!(mailbox.lock().is_empty());
         }
+    }
+
+    #[tokio::test]
+    async fn body_that_outgrows_the_store_is_not_waited_for() {
+        let mailbox = Mailbox::default();
+        let mut writer = Body::begin(None, 100);
+        let object = Object::of_response(Held::Growing(Arc::clone(writer.body())), 0);
+        writer.append(b"abc").unwrap();
+        writer.open_window(10, BodyFault::TooLarge);
+        let told = Err(BodyFault::TooLarge);
+        assert_eq!(mailbox.wait_for_whole(&object).await, told);
+        // Not even where all of it has passed.
+        assert!(writer.complete());
+        assert_eq!(mailbox.wait_for_whole(&object).await, told);
     }
 
     #[test]

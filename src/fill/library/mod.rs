@@ -14,6 +14,7 @@
 mod allowed;
 mod bring;
 mod counts;
+mod deposit;
 mod failure;
 mod folder;
 mod hops;
@@ -36,7 +37,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 
-pub use self::allowed::HostPattern;
+pub use self::allowed::{HostPattern, public_only};
 use self::bring::{Brought, How};
 pub use self::counts::{LIBRARY_FAMILIES, LibraryCount, LibraryCounts};
 pub use self::failure::{Code, Failure, Party};

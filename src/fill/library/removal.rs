@@ -131,6 +131,12 @@ impl Library {
     }
 }
 
+/// The keys of a URL with whatever credentials; none where it may not be fetched.
+pub(super) fn keys_of(url: &str, plan: &Plan) -> Vec<Key> {
+    let place = Place::of(url, None, plan);
+    place.map_or_else(|_| Vec::new(), |place| keys_in(&place, &scopes(plan)))
+}
+
 /// The scopes that the library's own keys can have.
 fn scopes(plan: &Plan) -> Vec<Box<[u8]>> {
     let names = plan.profiles.iter().map(|profile| profile.name());

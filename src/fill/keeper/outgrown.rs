@@ -1,0 +1,147 @@
+//! A body of unknown size that outgrew what may be stored: it goes on as a pass, to all who were reading it by then.
+//!
+//! The response leaves the index, and its key is remembered, so that whoever comes now has the origin's answer passed on from the
+//! start. The bytes that were stored stay until everybody aboard has read them; those that follow go through a window of
+//! `fill.pass_memory`, and the origin is read no faster than the slowest reader takes them. One that takes none is closed by its
+//! worker (`limits.send_timeout`); one that makes no room for as long while others wait is left behind.
+
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+
+use bytes::Bytes;
+
+use super::bring::{Large, LargePen};
+use super::{Keeper, KeeperCount};
+use crate::fill::origin::{OriginBody, OriginFault};
+use crate::index::response::Response;
+use crate::store::body::{Body, BodyWriter};
+use crate::store::body_fault::BodyFault;
+use crate::store::window::News;
+use crate::sys::clock;
+
+/// A body at the byte that is too much.
+pub(super) struct Outgrown {
+    pub(super) writer: BodyWriter,
+    pub(super) large: Option<Large>,
+    pub(super) body: OriginBody,
+    /// What was not stored any more.
+    pub(super) rest: Bytes,
+    /// Why not.
+    pub(super) why: BodyFault,
+}
+
+/// What the bringer of an outgrown body goes on with.
+enum Step {
+    News(News),
+    Came(Result<Option<Bytes>, OriginFault>),
+    Passed,
+}
+
+fn forget(stored: &Body) {
+    if let Err(error) = stored.forget_stored() {
+        tracing::debug!("what was stored of a body keeps its room until that ends: {error}");
+    }
+}
+
+impl Keeper {
+    /// Goes on with an outgrown body for those who read it.
+    pub(super) async fn pass_to_readers(
+        self: &Rc<Self>,
+        outgrown: Outgrown,
+        response: &Arc<Response>,
+    ) {
+        let Outgrown {
+            mut writer,
+            large,
+            mut body,
+            rest,
+            why,
+        } = outgrown;
+        let _gauge = self.counts.hold(KeeperCount::OutgrownNow);
+        // First of all nobody finds it any more.
+        self.responses.remove(response);
+        self.flights.outgrew(&response.key, clock::mono());
+        writer.open_window(self.settings.pass_memory.in_memory(), why);
+        // Whoever waits for the whole, instead of reading it, is told that it does not come.
+        self.wake(writer.wakers());
+        // Its descriptor stays open for those who are still reading what is there.
+        let _descriptor = match large {
+            Some(Large {
+                pen, descriptor, ..
+            }) => {
+                if let LargePen::Disk(disk) = pen {
+                    // A task that can't be waited for has dropped it all the same.
+                    tokio::task::spawn_blocking(move || disk.abort()).await.ok();
+                }
+                Some(descriptor)
+            }
+            None => None,
+        };
+        let end = self.carry_on(&mut writer, &mut body, rest).await;
+        let is_whole = end == KeeperCount::OutgrownComplete && writer.complete();
+        if !is_whole {
+            writer.fail(BodyFault::BrokenOff);
+        }
+        self.counts.bump(end);
+        self.wake(writer.wakers());
+    }
+
+    /// Passes on what comes, to its end.
+    async fn carry_on(
+        &self,
+        writer: &mut BodyWriter,
+        body: &mut OriginBody,
+        rest: Bytes,
+    ) -> KeeperCount {
+        let mut rest = Some(rest);
+        loop {
+            let step = match &rest {
+                Some(bytes) => self.write_on(writer, bytes).await,
+                None => {
+                    poll_fn(|context| match writer.poll_news(context) {
+                        Poll::Ready(news) => Poll::Ready(Step::News(news)),
+                        Poll::Pending => body.poll_next(context).map(Step::Came),
+                    })
+                    .await
+                }
+            };
+            match step {
+                Step::News(News::Unwanted) => return KeeperCount::OutgrownUnwanted,
+                Step::News(News::StorePassed) => {
+                    let stored = Arc::clone(writer.body());
+                    // Nobody waits for it: the room of a large file takes a while to be given back.
+                    drop(tokio::task::spawn_blocking(move || forget(&stored)));
+                }
+                Step::Passed => {
+                    rest = None;
+                    self.wake(writer.wakers());
+                }
+                Step::Came(Ok(Some(bytes))) => rest = Some(bytes),
+                Step::Came(Ok(None)) => {
+                    self.take_trailers(writer.body().tail(), body);
+                    return KeeperCount::OutgrownComplete;
+                }
+                Step::Came(Err(_)) => return KeeperCount::OutgrownBrokenOff,
+            }
+        }
+    }
+
+    /// Puts bytes into the window as soon as there is room; readers that others wait for are given so much time to make some.
+    async fn write_on(&self, writer: &mut BodyWriter, bytes: &Bytes) -> Step {
+        loop {
+            let written = poll_fn(|context| match writer.poll_news(context) {
+                Poll::Ready(news) => Poll::Ready(Step::News(news)),
+                Poll::Pending => writer.poll_pass(bytes, context).map(|()| Step::Passed),
+            });
+            match tokio::time::timeout(self.patience, written).await {
+                Ok(step) => return step,
+                Err(_) => {
+                    let left = writer.leave_behind();
+                    self.counts.add(KeeperCount::OutgrownLeft, left as u64);
+                }
+            }
+        }
+    }
+}
