@@ -75,6 +75,8 @@ class CachingCase(Case):
     holds: tuple = subjects.CACHES
     rivals: tuple = ("nginx-cache", "varnish", "haproxy")
     cache_bytes: int = 6 * GIB
+    # Those that show what is the least that an answer costs here.
+    floors: tuple = ()
 
     def judged(self, label, hold):
         return f"{label}-io_uring-{self.holds[0]}"
@@ -85,6 +87,8 @@ class CachingCase(Case):
     def takes(self, subject, options):
         if subject.kind == "peer":
             return subject.name in self.peers(options.peers)
+        if subject.kind == "floor":
+            return subject.name in self.floors
         return subject.hold in self.holds and not (self.brief and subject.driver == "epoll")
 
 
@@ -124,6 +128,7 @@ CACHING = [
         way=answers.HITS,
         holds=("cached", "disk", "memory"),
         rivals=HIT_RIVALS,
+        floors=("floor-memory",),
     ),
     CachingCase(
         "cached-1m",
@@ -133,6 +138,7 @@ CACHING = [
         way=answers.HITS,
         holds=("cached", "disk", "file"),
         rivals=HIT_RIVALS,
+        floors=("floor-sendfile",),
     ),
     CachingCase("miss-1k", "1 KiB, each request for a URL of its own, 64 connections", KIB, 64, way=answers.MISSES),
     CachingCase(
