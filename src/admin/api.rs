@@ -26,6 +26,7 @@ use super::listener::{Bound, SocketFile, bind};
 use super::observed::Observed;
 use super::route::AdminDesk;
 use super::settings::AdminSettings;
+use crate::sys::cpu;
 
 /// Most connections at a time.
 pub const CONNECTIONS_MAX: usize = 256;
@@ -47,6 +48,9 @@ const FIELDS_MAX: usize = 64;
 
 /// The pause after an accept that failed, for it fails again as long as the process is out of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How far the thread gives way to a worker on its core: hits go before gets of the media library, and before scrapes.
+const GIVES_WAY_BY: i32 = 5;
 
 /// The running admin API. [`stop`](Self::stop) ends it in order; dropping it ends it without waiting.
 #[derive(Debug)]
@@ -110,7 +114,10 @@ fn start_within(
     let (stop, stopping) = watch::channel(());
     let thread = thread::Builder::new()
         .name("admin".to_owned())
-        .spawn(move || runtime.block_on(serve(door, desk, bounds, stopping)))
+        .spawn(move || {
+            cpu::give_way(GIVES_WAY_BY);
+            runtime.block_on(serve(door, desk, bounds, stopping));
+        })
         .map_err(AdminError::Thread)?;
     Ok(AdminServer {
         address,

@@ -101,8 +101,16 @@ pub(super) struct Start {
     pub(super) url: String,
     pub(super) profile: Option<String>,
     pub(super) refresh: bool,
-    /// Is told where it is not wanted any more.
-    pub(super) cancelled: Arc<Notify>,
+    pub(super) signals: Arc<Signals>,
+}
+
+/// What is told of one job.
+#[derive(Debug, Default)]
+pub(super) struct Signals {
+    /// It is not wanted any more.
+    pub(super) cancelled: Notify,
+    /// It has ended.
+    pub(super) ended: Notify,
 }
 
 #[derive(Debug)]
@@ -112,7 +120,7 @@ struct Job {
     body: Option<Arc<Object>>,
     /// Of one that is done.
     size: u64,
-    cancelled: Arc<Notify>,
+    signals: Arc<Signals>,
 }
 
 /// How many there are.
@@ -163,7 +171,7 @@ impl Jobs {
             state: JobState::Queued,
             body: None,
             size: 0,
-            cancelled: Arc::new(Notify::new()),
+            signals: Arc::default(),
         };
         self.jobs.insert(id, job);
         Ok((id, false))
@@ -198,7 +206,7 @@ impl Jobs {
             url: job.order.url.clone(),
             profile: job.order.profile.clone(),
             refresh: job.order.refresh,
-            cancelled: Arc::clone(&job.cancelled),
+            signals: Arc::clone(&job.signals),
         })
     }
 
@@ -222,6 +230,7 @@ impl Jobs {
         self.running -= 1;
         job.size = job.body.take().map_or(0, |body| body.run_from(0));
         job.state = state;
+        job.signals.ended.notify_waiters();
         let target = job.order.target();
         self.active.remove(&target);
         self.remember(id);
@@ -235,6 +244,7 @@ impl Jobs {
         match job.state {
             JobState::Queued => {
                 job.state = JobState::Cancelled;
+                job.signals.ended.notify_waiters();
                 self.queue.remove(&(Reverse(job.order.priority), id));
                 let target = job.order.target();
                 self.active.remove(&target);
@@ -243,11 +253,17 @@ impl Jobs {
             }
             JobState::Running => {
                 // Its end follows.
-                job.cancelled.notify_one();
+                job.signals.cancelled.notify_one();
                 true
             }
             _ => false,
         }
+    }
+
+    /// What is told of a job; none where it has ended, or there is none.
+    pub(super) fn open(&self, id: u64) -> Option<&Arc<Signals>> {
+        let job = self.jobs.get(&id)?;
+        (!job.state.is_end()).then_some(&job.signals)
     }
 
     /// A job as it is shown.

@@ -11,6 +11,7 @@
 mod jobs;
 mod schedule;
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -148,25 +149,41 @@ impl Library {
 
     /// Waits until all of these jobs have ended, or `any` of them, but no longer than `patience`; whether they have.
     pub async fn wait_for_jobs(&self, ids: &[u64], any: bool, patience: Duration) -> bool {
-        let mut ended = self.prefetch.ended.subscribe();
-        let all_end = async {
-            loop {
-                ended.borrow_and_update();
-                if self.are_over(ids, any) || ended.changed().await.is_err() {
-                    return;
-                }
+        let waiting = async {
+            match any {
+                true => self.one_ends(ids).await,
+                false => self.all_end(ids).await,
             }
         };
-        tokio::time::timeout(patience, all_end).await.is_ok()
+        tokio::time::timeout(patience, waiting).await.is_ok()
     }
 
-    /// Whether all of these jobs have ended, or `any` of them.
-    fn are_over(&self, ids: &[u64], any: bool) -> bool {
-        let jobs = self.prefetch.lock();
-        let is_over = |id: &u64| jobs.line(*id).is_none_or(|line| line.state.is_end());
-        match any {
-            true => ids.iter().any(is_over),
-            false => ids.iter().all(is_over),
+    async fn one_ends(&self, ids: &[u64]) {
+        let mut ended = self.prefetch.ended.subscribe();
+        loop {
+            ended.borrow_and_update();
+            let has_ended = {
+                let jobs = self.prefetch.lock();
+                ids.is_empty() || ids.iter().any(|id| jobs.open(*id).is_none())
+            };
+            if has_ended || ended.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// What was asked for last ends last, as a rule: so one wait, not one for each job.
+    async fn all_end(&self, ids: &[u64]) {
+        for id in ids.iter().rev() {
+            let Some(signals) = self.prefetch.lock().open(*id).cloned() else {
+                continue;
+            };
+            let mut ended = pin!(signals.ended.notified());
+            // From here on its end is heard.
+            ended.as_mut().enable();
+            if self.prefetch.lock().open(*id).is_some() {
+                ended.await;
+            }
         }
     }
 
@@ -231,7 +248,7 @@ impl Library {
                     JobState::Failed(failure)
                 }
             },
-            () = start.cancelled.notified() => JobState::Cancelled,
+            () = start.signals.cancelled.notified() => JobState::Cancelled,
         };
         self.prefetch.end(start.id, state);
     }
