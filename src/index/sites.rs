@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::policy::origin_rule::OriginRule;
 use crate::policy::rules::Rules;
-use crate::policy::settings::CacheRule;
+use crate::policy::settings::{CacheRule, Overrides};
 use crate::units::SiteId;
 
 /// One `[[site]]` of the config.
@@ -53,9 +53,15 @@ pub struct SiteTable {
     sites: Vec<Site>,
     /// The id after the largest one that was ever given.
     next: u16,
-    /// The scopes that keys can have, of sites or not.
+    /// The scopes that keys can have, of sites or not: those of the config last.
     scopes: Vec<Box<[u8]>>,
+    /// What makes the keys of the library.
+    library: Overrides,
 }
+
+/// Most scopes that are remembered beside those of the config; the ones that went longest ago are forgotten. What is stored on disk
+/// tells its scope itself.
+const SCOPES_MAX: usize = 4096;
 
 impl SiteTable {
     /// A table of `rules`; the number of each is its place in the slice.
@@ -70,6 +76,7 @@ impl SiteTable {
     pub fn following(before: &Self, rules: &[SiteRule]) -> Self {
         let mut table = Self {
             next: before.next,
+            scopes: before.scopes.clone(),
             ..Self::default()
         };
         for rule in rules {
@@ -100,17 +107,34 @@ impl SiteTable {
         table
     }
 
-    /// The table, with the names of all profiles: the scopes that keys can have.
+    /// The table, with the scopes that profiles give to keys. Those of the table before stay: what is stored under them does.
     #[must_use]
-    pub fn with_scopes(mut self, names: impl IntoIterator<Item = Box<[u8]>>) -> Self {
-        self.scopes = names.into_iter().collect();
+    pub fn with_scopes(mut self, scopes: impl IntoIterator<Item = Box<[u8]>>) -> Self {
+        let scopes: Vec<Box<[u8]>> = scopes.into_iter().collect();
+        self.scopes.retain(|known| !scopes.contains(known));
+        let over = self.scopes.len().saturating_sub(SCOPES_MAX);
+        self.scopes.drain(..over);
+        self.scopes.extend(scopes);
         self
     }
 
-    /// The scopes that keys can have.
+    /// The table, with the rule that makes the keys of the library.
+    #[must_use]
+    pub fn with_library(mut self, rule: Overrides) -> Self {
+        self.library = rule;
+        self
+    }
+
+    /// The scopes that keys can have, by this config and those before.
     #[must_use]
     pub fn scopes(&self) -> &[Box<[u8]>] {
         &self.scopes
+    }
+
+    /// What makes the keys of what the library asks a URL's own host for.
+    #[must_use]
+    pub fn library(&self) -> &Overrides {
+        &self.library
     }
 
     /// Whether any site is bound to a host, so that [`find`](Self::find) needs the host.
@@ -195,5 +219,23 @@ mod tests {
         let last = SiteTable::following(&after, &[site("a", "/a")]);
         assert_eq!(last.find(b"a"), Some(SiteId(4)));
         assert!(last.facts(SiteId(1)).is_none());
+    }
+
+    #[test]
+    fn scopes_of_profiles_that_went_are_known_as_long_as_there_is_room() {
+        let scopes = |names: &[String]| -> Vec<Box<[u8]>> {
+            names.iter().map(|name| name.as_bytes().into()).collect()
+        };
+        let one = |number: usize| scopes(&[number.to_string()]);
+        let mut table = SiteTable::default().with_scopes(one(0));
+        for number in [1, 0, 2] {
+            table = SiteTable::following(&table, &[]).with_scopes(one(number));
+        }
+        assert_eq!(table.scopes(), [one(1), one(0), one(2)].concat());
+        for number in 3..SCOPES_MAX + 3 {
+            table = SiteTable::following(&table, &[]).with_scopes(one(number));
+        }
+        assert_eq!(table.scopes().len(), SCOPES_MAX + 1);
+        assert!(!table.scopes().contains(&one(0)[0]) && !table.scopes().contains(&one(1)[0]));
     }
 }

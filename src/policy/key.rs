@@ -89,6 +89,9 @@ pub fn append(out: &mut Vec<u8>, parts: &KeyParts<'_>, rule: &Overrides) {
     }
 }
 
+/// What the keys of all scopes begin with, and no other key.
+pub const SCOPED: &[u8] = b"\0";
+
 /// The scope of what the library asks a URL's own host for, with the profile of this name or, where it is empty, with none. No
 /// profile is called like it.
 #[must_use]
@@ -96,10 +99,16 @@ pub fn library_scope(profile: &str) -> Box<[u8]> {
     [profile.as_bytes(), b"/"].concat().into()
 }
 
+/// Whether a scope is one of the library's.
+#[must_use]
+pub fn is_library_scope(scope: &[u8]) -> bool {
+    scope.ends_with(b"/")
+}
+
 /// Appends what keys of this scope begin with.
 pub fn append_scope(out: &mut Vec<u8>, scope: &[u8]) {
     let size = u16::try_from(scope.len()).unwrap_or(u16::MAX);
-    out.push(0);
+    out.extend_from_slice(SCOPED);
     out.extend_from_slice(&size.to_le_bytes());
     out.extend_from_slice(scope);
 }
@@ -117,7 +126,7 @@ pub fn in_scope(key: &[u8], scope: &[u8]) -> Vec<u8> {
 /// The scope of a key, and what stands behind it.
 #[must_use]
 pub fn split_scope(key: &[u8]) -> (Option<&[u8]>, &[u8]) {
-    let scoped = key.strip_prefix(b"\0").and_then(|rest| {
+    let scoped = key.strip_prefix(SCOPED).and_then(|rest| {
         let (size, rest) = rest.split_first_chunk::<2>()?;
         rest.split_at_checked(usize::from(u16::from_le_bytes(*size)))
     });

@@ -37,4 +37,6 @@ mod prefetches;
 #[cfg(test)]
 mod profiles;
 #[cfg(test)]
+mod purges;
+#[cfg(test)]
 mod redirects;

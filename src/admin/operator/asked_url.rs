@@ -2,7 +2,8 @@
 //!
 //! Keys are made by the same functions as for a request, from the same table of sites. One URL can have several: the one
 //! that a request for it has under the rules of today, the one that it had without them, and that of every host whose rule
-//! puts this URL's host in its own place (`key_base_url`).
+//! puts this URL's host in its own place (`key_base_url`). The library has keys of its own, by the rule of `[library]` and
+//! under the URL's own scheme. All of them exist in each scope.
 
 use std::collections::BTreeSet;
 
@@ -12,6 +13,9 @@ use crate::index::sites::SiteTable;
 use crate::policy::key::{self, KeyParts, Scheme};
 use crate::policy::settings::{CacheRule, Overrides};
 use crate::units::SiteId;
+
+/// The scopes that keys have: those of the configs so far, and those of what is stored.
+pub type Scopes = BTreeSet<Box<[u8]>>;
 
 /// An absolute http or https URL, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,7 +113,7 @@ impl AskedUrl {
 
     /// All keys that it stands for.
     #[must_use]
-    pub fn keys(&self, sites: &SiteTable) -> BTreeSet<Vec<u8>> {
+    pub fn keys(&self, sites: &SiteTable, scopes: &Scopes) -> BTreeSet<Vec<u8>> {
         let own = self.site_rules(sites).map(|rules| rules.of(&self.path));
         let based = sites.iter().filter_map(|(_, facts)| {
             let rule = facts.rules.as_ref()?.of(&self.path);
@@ -121,12 +125,12 @@ impl AskedUrl {
             .map(|rule| self.key(&rule.overrides, None))
             .collect();
         keys.insert(self.key(&Overrides::default(), None));
-        if self.is_https() {
+        for rule in [&Overrides::default(), sites.library()] {
             let mut key = Vec::new();
-            key::append(&mut key, &self.parts(self.scheme), &Overrides::default());
+            key::append(&mut key, &self.parts(self.scheme), rule);
             keys.insert(key);
         }
-        in_every_scope(keys, sites)
+        in_every_scope(keys, scopes)
     }
 
     /// The beginnings of the keys of all URLs that begin with this one; none of them is the beginning of another.
@@ -134,7 +138,11 @@ impl AskedUrl {
     /// # Errors
     ///
     /// It has a query, and a rule below it takes queries apart.
-    pub fn prefixes(&self, sites: &SiteTable) -> Result<Vec<Vec<u8>>, QueryInPrefix> {
+    pub fn prefixes(
+        &self,
+        sites: &SiteTable,
+        scopes: &Scopes,
+    ) -> Result<Vec<Vec<u8>>, QueryInPrefix> {
         let own = self.site_rules(sites);
         let own = own.map(|rules| rules.of_prefix(&self.path));
         let based = sites.iter().flat_map(|(_, facts)| {
@@ -144,10 +152,18 @@ impl AskedUrl {
             below.filter(|rule| self.is_base_of(rule))
         });
         let mut prefixes = BTreeSet::from([self.key(&Overrides::default(), None)]);
-        if self.is_https() {
-            let mut key = Vec::new();
-            key::append(&mut key, &self.parts(self.scheme), &Overrides::default());
-            prefixes.insert(key);
+        let mut key = Vec::new();
+        key::append(&mut key, &self.parts(self.scheme), &Overrides::default());
+        prefixes.insert(key);
+        // What a site names is the site's to the library, too.
+        if sites.named(&self.host()).is_none() {
+            let mut prefix = Vec::new();
+            if !key::append_prefix(&mut prefix, &self.parts(self.scheme), sites.library()) {
+                return Err(QueryInPrefix {
+                    rule: b"[library]"[..].into(),
+                });
+            }
+            prefixes.insert(prefix);
         }
         for rule in own.into_iter().flatten().chain(based) {
             let mut prefix = Vec::new();
@@ -161,7 +177,7 @@ impl AskedUrl {
         }
         // In their order a beginning stands before what begins with it.
         let mut shortest: Vec<Vec<u8>> = Vec::new();
-        for prefix in in_every_scope(prefixes, sites) {
+        for prefix in in_every_scope(prefixes, scopes) {
             let is_covered = shortest.last().is_some_and(|last| prefix.starts_with(last));
             if !is_covered {
                 shortest.push(prefix);
@@ -198,15 +214,10 @@ impl AskedUrl {
 }
 
 /// The keys, and the same ones in each scope that there is: one URL can be stored under several profiles.
-fn in_every_scope(keys: BTreeSet<Vec<u8>>, sites: &SiteTable) -> BTreeSet<Vec<u8>> {
-    let scoped = sites.scopes().iter().flat_map(|scope| {
-        keys.iter().map(|key| {
-            let mut scoped = Vec::new();
-            key::append_scope(&mut scoped, scope);
-            scoped.extend_from_slice(key);
-            scoped
-        })
-    });
+fn in_every_scope(keys: BTreeSet<Vec<u8>>, scopes: &Scopes) -> BTreeSet<Vec<u8>> {
+    let scoped = scopes
+        .iter()
+        .flat_map(|scope| keys.iter().map(|key| key::in_scope(key, scope)));
     scoped.chain(keys.iter().cloned()).collect()
 }
 
@@ -269,14 +280,16 @@ mod tests {
     }
 
     fn keys(url: &str) -> Vec<String> {
-        let keys = AskedUrl::parse(url).unwrap().keys(&table());
+        let keys = AskedUrl::parse(url).unwrap().keys(&table(), &Scopes::new());
         keys.into_iter()
             .map(|key| String::from_utf8(key).unwrap())
             .collect()
     }
 
     fn prefixes(url: &str) -> Result<Vec<String>, QueryInPrefix> {
-        let prefixes = AskedUrl::parse(url).unwrap().prefixes(&table())?;
+        let prefixes = AskedUrl::parse(url)
+            .unwrap()
+            .prefixes(&table(), &Scopes::new())?;
         let text = |key| String::from_utf8(key).unwrap();
         Ok(prefixes.into_iter().map(text).collect())
     }
@@ -320,6 +333,37 @@ mod tests {
     fn prefix_with_a_query_that_a_rule_takes_apart_names_the_rule() {
         assert_eq!(*prefixes("http://a/s/x?a").unwrap_err().rule, *b"/s");
         assert_eq!(*prefixes("http://a/i?").unwrap_err().rule, *b"/i");
+    }
+
+    #[test]
+    fn url_has_the_keys_of_the_library_in_all_scopes() {
+        let library = Overrides {
+            strip_query: vec!["sig".into()],
+            ..Overrides::default()
+        };
+        let table = table().with_library(library);
+        let scopes = Scopes::from([key::library_scope(""), b"it"[..].into()]);
+        let url = AskedUrl::parse("https://n/x?sig=1&b=2").unwrap();
+        let keys = url.keys(&table, &scopes);
+        for (scope, expected) in [
+            (Some(&b"/"[..]), "https://n/x?b=2"),
+            (Some(b"it"), "http://n/x?sig=1&b=2"),
+            (None, "https://n/x?sig=1&b=2"),
+        ] {
+            let key = match scope {
+                Some(scope) => key::in_scope(expected.as_bytes(), scope),
+                None => expected.as_bytes().to_vec(),
+            };
+            assert!(keys.contains(&key), "{expected}");
+        }
+        let prefixes = AskedUrl::parse("https://n/x").unwrap();
+        let prefixes = prefixes.prefixes(&table, &scopes).unwrap();
+        assert!(prefixes.contains(&key::in_scope(b"https://n/x", b"/")));
+        let refused = url.prefixes(&table, &scopes).unwrap_err();
+        assert_eq!(*refused.rule, *b"[library]");
+        // The rule of a site that names the host stands for the library's, too.
+        let own = AskedUrl::parse("http://a/x?sig=1").unwrap();
+        assert!(own.prefixes(&table, &scopes).is_ok());
     }
 
     #[test]

@@ -7,12 +7,13 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::asked_url::AskedUrl;
+use super::asked_url::{AskedUrl, Scopes};
 use super::{CacheOperator, key_text};
 use crate::fill::disk::Removed;
 use crate::index::cached::Matcher;
 use crate::index::response::Response;
 use crate::index::responses::marked_stale;
+use crate::index::sites::SiteTable;
 use crate::store::disk::{Label, Selection};
 
 /// Most keys that an answer names.
@@ -208,16 +209,31 @@ impl CacheOperator {
         Ok(removed.count())
     }
 
+    /// The scopes that keys have: those of profiles that a reload took away may still be stored, on disk from earlier runs too.
+    fn scopes(&self, sites: &SiteTable) -> Scopes {
+        let on_disk = self.disk.as_ref().map(|disk| disk.scopes());
+        // Where the store fails, the purge itself will say so.
+        let mut scopes = on_disk.and_then(Result::ok).unwrap_or_default();
+        scopes.extend(sites.scopes().iter().cloned());
+        scopes
+    }
+
     /// Keys, beginnings of keys, or the tag.
     pub(super) fn names(&self, meant: &Meant) -> Result<Vec<Vec<u8>>, Unmeant> {
         let parse =
             |url: &str| AskedUrl::parse(url).map_err(|reject| Unmeant::NoUrl(reject.name()));
         let sites = self.sites.load();
         Ok(match meant {
-            Meant::Url(url) => parse(url)?.keys(&sites).into_iter().collect(),
-            Meant::Prefix(prefix) => parse(prefix)?.prefixes(&sites).map_err(|error| {
-                Unmeant::QueryInPrefix(String::from_utf8_lossy(&error.rule).into_owned())
-            })?,
+            Meant::Url(url) => {
+                let keys = parse(url)?.keys(&sites, &self.scopes(&sites));
+                keys.into_iter().collect()
+            }
+            Meant::Prefix(prefix) => {
+                let prefixes = parse(prefix)?.prefixes(&sites, &self.scopes(&sites));
+                prefixes.map_err(|error| {
+                    Unmeant::QueryInPrefix(String::from_utf8_lossy(&error.rule).into_owned())
+                })?
+            }
             Meant::Tag(tag) => vec![tag.clone().into_bytes()],
             Meant::All(_) => vec![Vec::new()],
         })

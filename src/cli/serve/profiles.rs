@@ -47,7 +47,7 @@ fn variables() -> impl Iterator<Item = (String, String)> {
     })
 }
 
-/// The sites of a config, which follow those of the last one, with the scopes of all profiles.
+/// The sites of a config, which follow those of the last one, with the scopes of all profiles and the library's rule.
 pub(super) fn sites(before: &SiteTable, settings: &Settings) -> SiteTable {
     let names = settings
         .profiles
@@ -55,5 +55,7 @@ pub(super) fn sites(before: &SiteTable, settings: &Settings) -> SiteTable {
         .map(|profile| profile.name.as_str());
     let of_sites = names.clone().map(|name| name.as_bytes().into());
     let of_the_library = names.chain([""]).map(key::library_scope);
-    SiteTable::following(before, &settings.sites).with_scopes(of_sites.chain(of_the_library))
+    SiteTable::following(before, &settings.sites)
+        .with_scopes(of_sites.chain(of_the_library))
+        .with_library(settings.library.rule.overrides.clone())
 }

@@ -18,6 +18,7 @@ mod removed;
 mod residents;
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -388,6 +389,35 @@ impl DiskTier {
             found.flatten().map(|record| record.label).collect()
         };
         tokio::task::spawn_blocking(find).await.unwrap_or_default()
+    }
+
+    /// The scopes of the keys that are stored. May block.
+    ///
+    /// # Errors
+    /// `StoodDown`.
+    pub fn scopes(&self) -> Result<BTreeSet<Box<[u8]>>, DiskError> {
+        let mut found = BTreeSet::new();
+        // Keys lie in their order, those of one scope side by side: one is looked at of each.
+        let mut behind: Option<Vec<u8>> = None;
+        loop {
+            let after = behind.as_deref().map(|key| (key, &b""[..]));
+            let page = self.disk.list(key::SCOPED, after, 1, &mut |_| true)?;
+            let listed = page.objects.first().map(|listed| &listed.label.key);
+            let Some(key) = listed.or(page.after.as_ref().map(|(key, _)| key)) else {
+                return Ok(found);
+            };
+            let mut next = Vec::new();
+            match key::split_scope(key) {
+                (Some(scope), _) => {
+                    key::append_scope(&mut next, scope);
+                    found.insert(scope.into());
+                }
+                (None, _) => next.extend_from_slice(key),
+            }
+            // No URL begins so.
+            next.push(u8::MAX);
+            behind = Some(next);
+        }
     }
 
     /// Begins a body that is too large for memory; see [`Disk::begin`]. Where it `comes_in_parts`, each block is published as it

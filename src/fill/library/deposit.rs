@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::Library;
 use super::bring::order;
 use super::place::Place;
-use super::removal::keys_of;
 use crate::cache::order::{Deposit, Outcome};
 use crate::index::responses::invalidate_key;
 use crate::policy::cache_status::Forward;
@@ -14,7 +13,7 @@ use crate::store::Reading;
 impl Library {
     /// Has what is stored of a URL, with whatever credentials, validated before it is used again (RFC 9111 s4.4).
     pub async fn invalidate(&self, url: &str) {
-        let keys = keys_of(url, &self.plan());
+        let keys = self.keys_of(url).await;
         let keys: Vec<Vec<u8>> = keys.into_iter().map(Vec::from).collect();
         let in_memory = || {
             for key in &keys {

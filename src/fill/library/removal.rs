@@ -3,7 +3,7 @@
 //! Where a URL leads is told by the redirects that are stored, in memory and on disk, so that it is known after a restart too. Redirects
 //! that may not be stored are remembered beside, as long as the process runs.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::failure::{Code, Failure};
@@ -22,7 +22,7 @@ use crate::store::disk::{DiskError, Selection};
 /// Most URLs that one leads to, in all variants and with all profiles.
 const LED_TO_MAX: usize = 256;
 
-type Key = Box<[u8]>;
+pub(super) type Key = Box<[u8]>;
 
 impl Library {
     /// Removes what is stored of a URL, and of those that redirects of it led to; how many responses there were. Leases stay.
@@ -33,7 +33,7 @@ impl Library {
         let plan = self.plan();
         let place = Place::of(url, None, &plan)?;
         // With whatever credentials it was fetched; a hop that is not allowed any more can't be had either.
-        let scopes = scopes(&plan);
+        let scopes = self.scopes(&plan).await;
         let keys_of = |place: &Place| keys_in(place, &scopes);
         let hop = |url: &str| Place::of(url, None, &plan).ok();
         let keys = self.keys_led_to(place, keys_of, hop).await;
@@ -126,25 +126,34 @@ impl Library {
         found
     }
 
+    /// The keys of a URL with whatever credentials; none where it may not be fetched.
+    pub(super) async fn keys_of(&self, url: &str) -> Vec<Key> {
+        let plan = self.plan();
+        match Place::of(url, None, &plan) {
+            Ok(place) => keys_in(&place, &self.scopes(&plan).await),
+            Err(_) => Vec::new(),
+        }
+    }
+
+    /// The scopes that the library's own keys have: those of profiles that a reload took away may still be stored.
+    async fn scopes(&self, plan: &Plan) -> BTreeSet<Box<[u8]>> {
+        let mut scopes = BTreeSet::from([key::library_scope("")]);
+        if let Some(tier) = self.tier().cloned() {
+            let on_disk = tokio::task::spawn_blocking(move || tier.scopes()).await;
+            scopes.extend(on_disk.into_iter().flatten().flatten());
+        }
+        scopes.extend(plan.sites.scopes().iter().cloned());
+        scopes.retain(|scope| key::is_library_scope(scope));
+        scopes
+    }
+
     fn tier(&self) -> Option<&Arc<DiskTier>> {
         self.disk.as_ref().map(|shelf| &shelf.tier)
     }
 }
 
-/// The keys of a URL with whatever credentials; none where it may not be fetched.
-pub(super) fn keys_of(url: &str, plan: &Plan) -> Vec<Key> {
-    let place = Place::of(url, None, plan);
-    place.map_or_else(|_| Vec::new(), |place| keys_in(&place, &scopes(plan)))
-}
-
-/// The scopes that the library's own keys can have.
-fn scopes(plan: &Plan) -> Vec<Box<[u8]>> {
-    let names = plan.profiles.iter().map(|profile| profile.name());
-    names.chain([""]).map(key::library_scope).collect()
-}
-
 /// The keys of a place with whatever credentials: those of a site's are the site's.
-fn keys_in(place: &Place, scopes: &[Box<[u8]>]) -> Vec<Key> {
+fn keys_in(place: &Place, scopes: &BTreeSet<Box<[u8]>>) -> Vec<Key> {
     match place.source {
         Source::Site(_) => vec![place.key.clone()],
         Source::Own { .. } => scopes
