@@ -250,19 +250,30 @@ fn after_a_restart_leased_bytes_count_where_the_store_has_them_no_more() {
 #[test]
 fn file_of_the_store_that_was_damaged_is_not_handed_out() {
     let origin = Origin::start();
-    let server = Shelf::open().start();
+    let mut server = Shelf::open().start();
     origin.serve("/a.wav", Made::new(1, 40_000).max_age(600));
     let url = format!("{}/a.wav", origin.url());
-    let first = got(&server, &url);
-    let id = &first["lease"]["id"];
+    let release = |server: &Server, got: &Value| {
+        let id = &got["lease"]["id"];
+        post(server, "lease", &json!({"id": id, "act": "release"})).expect(200);
+    };
+    // The store has it, and let go of its file.
+    release(&server, &got(&server, &url));
+    server.restart();
+    let made = |server: &Server, way: &str| figure(server, &["library", "leases_made", way]);
+    // It is in memory again, and the lease is a second name of the store's file, to damage it by.
     let data = server.folder.path("store/data.wav");
-    // A second name of the data file, to damage it by.
-    std::fs::hard_link(path(&first), &data).unwrap();
-    post(&server, "lease", &json!({"id": id, "act": "release"})).expect(200);
+    let linked = got(&server, &url);
+    assert_eq!((made(&server, "linked"), made(&server, "copied")), (1, 0));
+    std::fs::hard_link(path(&linked), &data).unwrap();
+    release(&server, &linked);
     let file = std::fs::File::options().write(true).open(&data).unwrap();
     std::os::unix::fs::FileExt::write_all_at(&file, b"damaged", 100).unwrap();
     let next = got(&server, &url);
-    assert_eq!(bytes(&next), content(1, 0..40_000));
+    assert!(bytes(&next) == content(1, 0..40_000), "damaged bytes");
+    assert_eq!((made(&server, "linked"), made(&server, "copied")), (1, 1));
+    // It came from memory: nobody was asked for it.
+    assert_eq!(origin.asked().len(), 1);
 }
 
 #[test]
