@@ -201,7 +201,7 @@ impl Azurite {
                 "--blobPort",
                 &address.port().to_string(),
             ])
-            .args(["--location"])
+            .args(["--disableTelemetry", "--location"])
             .arg(folder.path("data"))
             .current_dir(folder.path(""));
         let process = start(&mut command, address, &folder.path("log"));
