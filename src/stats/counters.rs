@@ -69,6 +69,14 @@ macro_rules! counters {
             }
         }
 
+        impl $crate::stats::shared::Countable for $counter {
+            const COUNT: usize = Self::COUNT;
+
+            fn index(self) -> usize {
+                self.index()
+            }
+        }
+
         $(#[$table_doc])+
         pub const $table: &[$crate::stats::counters::Family<$counter>] = &[$(
             $crate::stats::counters::Family {

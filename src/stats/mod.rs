@@ -9,9 +9,11 @@ pub mod access;
 pub mod counters;
 pub mod latency;
 pub mod record;
+pub mod shared;
 pub mod worker;
 
 pub use access::{AccessRecord, AccessSink};
 pub use counters::Counter;
 pub use latency::LatencyRecorder;
+pub use shared::{Countable, Held, SharedCounts};
 pub use worker::{REFUSALS_MAX, WorkerStats};

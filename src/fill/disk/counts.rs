@@ -1,7 +1,6 @@
 //! What the disk tier has done, for other threads to read. What the store itself counts stands in `store::disk::DiskStats`.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
+use crate::stats::SharedCounts;
 use crate::stats::counters::counters;
 
 counters! {
@@ -39,31 +38,4 @@ counters! {
 }
 
 /// The tier's counters.
-#[derive(Debug)]
-pub struct TierCounts([AtomicU64; TierCount::COUNT]);
-
-impl Default for TierCounts {
-    fn default() -> Self {
-        Self([const { AtomicU64::new(0) }; TierCount::COUNT])
-    }
-}
-
-impl TierCounts {
-    /// The value now.
-    #[must_use]
-    pub fn read(&self, count: TierCount) -> u64 {
-        self.0
-            .get(count.index())
-            .map_or(0, |value| value.load(Ordering::Relaxed))
-    }
-
-    pub(in crate::fill) fn bump(&self, count: TierCount) {
-        self.add(count, 1);
-    }
-
-    pub(super) fn add(&self, count: TierCount, more: u64) {
-        if let Some(value) = self.0.get(count.index()) {
-            value.fetch_add(more, Ordering::Relaxed);
-        }
-    }
-}
+pub type TierCounts = SharedCounts<TierCount>;

@@ -1,9 +1,7 @@
 //! What the keeper has done, for other threads to read.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use crate::policy::rule::Rule;
+use crate::stats::SharedCounts;
 use crate::stats::counters::counters;
 
 counters! {
@@ -86,45 +84,9 @@ counters! {
 }
 
 /// The keeper's counters and gauges.
-#[derive(Debug)]
-pub struct KeeperCounts([AtomicU64; KeeperCount::COUNT]);
-
-impl Default for KeeperCounts {
-    fn default() -> Self {
-        Self([const { AtomicU64::new(0) }; KeeperCount::COUNT])
-    }
-}
+pub type KeeperCounts = SharedCounts<KeeperCount>;
 
 impl KeeperCounts {
-    /// The value now.
-    #[must_use]
-    pub fn read(&self, count: KeeperCount) -> u64 {
-        self.0
-            .get(count.index())
-            .map_or(0, |value| value.load(Ordering::Relaxed))
-    }
-
-    /// Counts one.
-    pub(in crate::fill) fn bump(&self, count: KeeperCount) {
-        self.add(count, 1);
-    }
-
-    /// Counts several.
-    pub(in crate::fill) fn add(&self, count: KeeperCount, more: u64) {
-        if let Some(value) = self.0.get(count.index()) {
-            value.fetch_add(more, Ordering::Relaxed);
-        }
-    }
-
-    /// Raises a gauge by one, until what is returned is dropped.
-    pub(in crate::fill) fn hold(self: &Arc<Self>, gauge: KeeperCount) -> Gauged {
-        self.bump(gauge);
-        Gauged {
-            counts: Arc::clone(self),
-            gauge,
-        }
-    }
-
     /// Counts an answer by the rule that decided.
     pub(in crate::fill) fn answered(&self, rule: Rule) {
         self.bump(match rule {
@@ -139,39 +101,12 @@ impl KeeperCounts {
     }
 }
 
-/// Something that a gauge counts for as long as this lives.
-#[derive(Debug)]
-pub(in crate::fill) struct Gauged {
-    counts: Arc<KeeperCounts>,
-    gauge: KeeperCount,
-}
-
-impl Drop for Gauged {
-    fn drop(&mut self) {
-        if let Some(value) = self.counts.0.get(self.gauge.index()) {
-            value.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
 
     use super::*;
     use crate::stats::counters::{FAMILIES, Kind};
-
-    #[test]
-    fn gauge_counts_what_lives() {
-        let counts = Arc::new(KeeperCounts::default());
-        let first = counts.hold(KeeperCount::Waiting);
-        let second = counts.hold(KeeperCount::Waiting);
-        assert_eq!(counts.read(KeeperCount::Waiting), 2);
-        drop(first);
-        assert_eq!(counts.read(KeeperCount::Waiting), 1);
-        drop(second);
-        assert_eq!(counts.read(KeeperCount::Waiting), 0);
-    }
 
     #[test]
     fn answers_are_counted_by_their_rule() {

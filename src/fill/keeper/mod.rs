@@ -33,7 +33,6 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use self::counts::Gauged;
 pub use self::counts::{KEEPER_FAMILIES, KeeperCount, KeeperCounts};
 use self::flights::{Boarding, Flights, Landing, Lead};
 use self::shelf::Shelf;
@@ -51,6 +50,7 @@ use crate::policy::request::Asked;
 use crate::policy::reuse::{self, Reuse};
 use crate::policy::rule::Rule;
 use crate::policy::{validation, vary};
+use crate::stats::Held;
 use crate::store::budget::Budget;
 use crate::sys::clock;
 use crate::units::{UnixSeconds, Waiter};
@@ -84,7 +84,7 @@ pub struct KeeperSettings {
 /// A place among the fills: held until the last byte of the origin's answer is there.
 pub(super) struct Place {
     _permit: OwnedSemaphorePermit,
-    _gauge: Gauged,
+    _gauge: Held<KeeperCount>,
 }
 
 /// The keeper.

@@ -1,9 +1,7 @@
 //! What the library has done, for other threads to read.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use super::failure::{Code, Party};
+use crate::stats::SharedCounts;
 use crate::stats::counters::counters;
 
 counters! {
@@ -83,70 +81,14 @@ counters! {
 }
 
 /// The library's counters and gauges.
-#[derive(Debug)]
-pub struct LibraryCounts([AtomicU64; LibraryCount::COUNT]);
-
-impl Default for LibraryCounts {
-    fn default() -> Self {
-        Self([const { AtomicU64::new(0) }; LibraryCount::COUNT])
-    }
-}
+pub type LibraryCounts = SharedCounts<LibraryCount>;
 
 impl LibraryCounts {
-    /// The value now.
-    #[must_use]
-    pub fn read(&self, count: LibraryCount) -> u64 {
-        self.0
-            .get(count.index())
-            .map_or(0, |value| value.load(Ordering::Relaxed))
-    }
-
-    pub(super) fn bump(&self, count: LibraryCount) {
-        if let Some(value) = self.0.get(count.index()) {
-            value.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// Sets a gauge.
-    pub(super) fn set(&self, gauge: LibraryCount, to: u64) {
-        if let Some(value) = self.0.get(gauge.index()) {
-            value.store(to, Ordering::Relaxed);
-        }
-    }
-
-    /// Raises a gauge by one where it is below `max`, until what is returned is dropped.
-    pub(super) fn hold_below(self: &Arc<Self>, gauge: LibraryCount, max: u64) -> Option<Held> {
-        let value = self.0.get(gauge.index())?;
-        let raised = |count: u64| (count < max).then_some(count + 1);
-        value
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, raised)
-            .ok()?;
-        Some(Held {
-            counts: Arc::clone(self),
-            gauge,
-        })
-    }
-
     pub(super) fn failed(&self, code: Code) {
         self.bump(match code.party() {
             Party::Caller => LibraryCount::GetFailedCaller,
             Party::Origin => LibraryCount::GetFailedOrigin,
             Party::Hotplate => LibraryCount::GetFailedHotplate,
         });
-    }
-}
-
-/// Something that a gauge counts for as long as this lives.
-#[derive(Debug)]
-pub(super) struct Held {
-    counts: Arc<LibraryCounts>,
-    gauge: LibraryCount,
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        if let Some(value) = self.counts.0.get(self.gauge.index()) {
-            value.fetch_sub(1, Ordering::Relaxed);
-        }
     }
 }

@@ -2,15 +2,16 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::counts::{Held, LibraryCount, LibraryCounts};
+use super::counts::{LibraryCount, LibraryCounts};
 use super::failure::{Code, Failure};
+use crate::stats::Held;
 
 /// See the module's header.
 #[derive(Debug)]
 pub(super) struct Seat {
     /// None: there is always one.
     max: Option<usize>,
-    taken: OnceLock<Held>,
+    taken: OnceLock<Held<LibraryCount>>,
 }
 
 impl Seat {

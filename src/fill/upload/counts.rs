@@ -1,7 +1,6 @@
 //! What uploads have done, for other threads to read.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
+use crate::stats::SharedCounts;
 use crate::stats::counters::counters;
 
 counters! {
@@ -61,37 +60,4 @@ counters! {
 }
 
 /// The uploads' counters.
-#[derive(Debug)]
-pub struct UploadCounts([AtomicU64; UploadCount::COUNT]);
-
-impl Default for UploadCounts {
-    fn default() -> Self {
-        Self([const { AtomicU64::new(0) }; UploadCount::COUNT])
-    }
-}
-
-impl UploadCounts {
-    /// The value now.
-    #[must_use]
-    pub fn read(&self, count: UploadCount) -> u64 {
-        self.0
-            .get(count.index())
-            .map_or(0, |value| value.load(Ordering::Relaxed))
-    }
-
-    pub(super) fn bump(&self, count: UploadCount) {
-        self.add(count, 1);
-    }
-
-    pub(super) fn add(&self, count: UploadCount, more: u64) {
-        if let Some(value) = self.0.get(count.index()) {
-            value.fetch_add(more, Ordering::Relaxed);
-        }
-    }
-
-    pub(super) fn set(&self, gauge: UploadCount, now: u64) {
-        if let Some(value) = self.0.get(gauge.index()) {
-            value.store(now, Ordering::Relaxed);
-        }
-    }
-}
+pub type UploadCounts = SharedCounts<UploadCount>;
