@@ -4,12 +4,6 @@
 #[cfg(test)]
 #[macro_use]
 #[path = "harness/mod.rs"]
-#[expect(
-    dead_code,
-    unused_imports,
-    unused_macros,
-    reason = "shared with the other test binaries; each uses its part"
-)]
 mod harness;
 
 #[cfg(test)]

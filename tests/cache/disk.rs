@@ -27,7 +27,7 @@ fn stored() -> Site {
 /// A number of `/api/stats`, by its path.
 fn figure(server: &Server, path: &[&str]) -> u64 {
     let answer = server.ask_admin(&get("/api/stats"));
-    let mut value: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
+    let mut value: serde_json::Value = answer.json();
     for name in path {
         value = value[*name].take();
     }
@@ -243,7 +243,7 @@ fn post(path: &str, body: &str) -> Request {
 fn purge(server: &Server, body: &str) -> u64 {
     let answer = server.ask_admin(&post("/api/purge", body));
     answer.expect(200);
-    let value: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
+    let value: serde_json::Value = answer.json();
     value["purged"].as_u64().expect("a count")
 }
 
@@ -380,7 +380,7 @@ before_an_origin!(
         }
         assert_eq!(origin.asked().len(), 6);
         let list = server.ask_admin(&get("/api/cache/ls"));
-        let list: serde_json::Value = serde_json::from_slice(&list.body).expect("JSON");
+        let list: serde_json::Value = list.json();
         let lines = list["responses"].as_array().expect("a list");
         assert_eq!(lines.len(), 6, "{list}");
         for line in lines {

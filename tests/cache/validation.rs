@@ -92,7 +92,7 @@ fn purged_by(server: &Server, tag: &str) -> u64 {
     let body = format!("{{\"tag\": {tag:?}, \"dry_run\": true}}");
     let answer = server.ask_admin(&Request::new("POST", "/api/purge").body(body.as_bytes()));
     answer.expect(200);
-    let told: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
+    let told: serde_json::Value = answer.json();
     told["purged"].as_u64().expect("a number")
 }
 

@@ -8,11 +8,6 @@
 #[cfg(test)]
 #[macro_use]
 #[path = "../harness/mod.rs"]
-#[expect(
-    dead_code,
-    unused_imports,
-    reason = "shared with the other test binary; each uses its part"
-)]
 mod harness;
 
 #[cfg(test)]

@@ -139,6 +139,12 @@ impl Answer {
         self
     }
 
+    /// The body's JSON.
+    #[track_caller]
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {self}"))
+    }
+
     /// Asserts the body, naming the first byte that differs.
     #[track_caller]
     pub(crate) fn expect_body(&self, body: &[u8]) -> &Self {

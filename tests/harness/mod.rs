@@ -3,6 +3,13 @@
 //! Nothing here knows how the server works inside: it writes a config into a folder of its own, starts the built binary on
 //! a free port of 127.0.0.1, and talks to it over plain sockets. Every scenario runs once for each driver. Nothing waits
 //! blindly: a wait polls for what it waits for and fails with a reason at its deadline.
+#![allow(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    clippy::allow_attributes,
+    reason = "shared by the test binaries; each uses its part"
+)]
 
 #[macro_use]
 pub(crate) mod driver;

@@ -191,6 +191,13 @@ impl Server {
         Client::open(address).ask(&request)
     }
 
+    /// Posts JSON to an endpoint of the admin API below `/api/cache/`.
+    #[track_caller]
+    pub(crate) fn post(&self, endpoint: &str, body: &serde_json::Value) -> Answer {
+        let target = format!("/api/cache/{endpoint}");
+        self.ask_admin(&Request::new("POST", &target).body(body.to_string().as_bytes()))
+    }
+
     /// Everything it has printed.
     pub(crate) fn output(&self) -> String {
         output_in(&self.folder)

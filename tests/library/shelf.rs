@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::harness::origin::Origin;
-use crate::harness::{Answer, Driver, Request, Server, Setup, get};
+use crate::harness::{Answer, Driver, Server, Setup, get};
 
 /// How long the server may take for what it does after an answer.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
@@ -60,15 +60,13 @@ impl Shelf {
 /// Posts JSON to an endpoint below `/api/cache/`; the whole answer.
 #[track_caller]
 pub(crate) fn post(server: &Server, endpoint: &str, body: &Value) -> Answer {
-    let target = format!("/api/cache/{endpoint}");
-    let request = Request::new("POST", &target).body(body.to_string().as_bytes());
-    server.ask_admin(&request)
+    server.post(endpoint, body)
 }
 
 /// The JSON of an answer.
 #[track_caller]
 pub(crate) fn told(answer: &Answer) -> Value {
-    serde_json::from_slice(&answer.body).unwrap_or_else(|_| panic!("no JSON: {answer}"))
+    answer.json()
 }
 
 /// Gets a URL with more options; it must be there.

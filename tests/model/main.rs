@@ -10,12 +10,6 @@
 #[cfg(test)]
 #[macro_use]
 #[path = "../harness/mod.rs"]
-#[expect(
-    dead_code,
-    unused_imports,
-    unused_macros,
-    reason = "shared with the other test binaries; each uses its part"
-)]
 mod harness;
 #[cfg(test)]
 #[path = "../worker_model/random.rs"]

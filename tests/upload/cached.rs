@@ -38,10 +38,7 @@ fn ask(server: &Server, path: &str) -> Answer {
 
 /// What the library has of a URL.
 fn library(server: &Server, what: &str, url: &str) -> Answer {
-    let body = serde_json::json!({ "url": url }).to_string();
-    let target = format!("/api/cache/{what}");
-    let request = Request::new("POST", &target).with("Content-Type", "application/json");
-    server.ask_admin(&request.body(body.as_bytes()))
+    server.post(what, &serde_json::json!({ "url": url }))
 }
 
 /// The library hands out a file with these bytes and this extension.

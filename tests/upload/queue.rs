@@ -59,8 +59,7 @@ pub(crate) fn accepted(server: &Server, url: &str, body: &[u8]) -> u64 {
 }
 
 pub(crate) fn json(answer: &Answer) -> Value {
-    let text = String::from_utf8_lossy(&answer.body).into_owned();
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    answer.json()
 }
 
 /// What is known of an upload.

@@ -13,7 +13,7 @@ fn stats(server: &Server) -> Value {
     let answer = server.ask_admin(&get("/api/stats"));
     let kind = answer.expect(200).needs("content-type");
     assert!(kind.starts_with("application/json"), "{kind}");
-    serde_json::from_slice(&answer.body).expect("JSON")
+    answer.json()
 }
 
 fn number(value: &Value) -> u64 {

@@ -27,7 +27,7 @@ pub(crate) fn post(server: &Server, path: &str, body: &Value) -> Value {
     let request = Request::new("POST", path).body(body.to_string().as_bytes());
     let answer = server.ask_admin(&request);
     answer.expect(200);
-    serde_json::from_slice(&answer.body).expect("JSON")
+    answer.json()
 }
 
 /// Gets JSON from the admin API.
@@ -35,7 +35,7 @@ pub(crate) fn post(server: &Server, path: &str, body: &Value) -> Value {
 pub(crate) fn admin_json(server: &Server, path: &str) -> Value {
     let answer = server.ask_admin(&get(path).with("Accept", "application/json"));
     answer.expect(200);
-    serde_json::from_slice(&answer.body).expect("JSON")
+    answer.json()
 }
 
 /// Waits until the bodies of all that is stored are there: a client can have one a moment before the store knows its end.

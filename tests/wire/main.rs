@@ -3,10 +3,6 @@
 #[cfg(test)]
 #[macro_use]
 #[path = "../harness/mod.rs"]
-#[expect(
-    dead_code,
-    reason = "shared with the other test binary; each uses its part"
-)]
 mod harness;
 
 #[cfg(test)]
