@@ -241,6 +241,8 @@ fn file_that_is_not_at_its_url_yet_or_elsewhere_is_not_its_copy() {
     let there = ask(&server, "/there.wav");
     let status = there.needs("cache-status");
     assert!(status.contains("fwd=stale"), "{status}");
+    let told = server.output();
+    assert!(told.contains("has yet to work on it (202)"), "{told}");
 }
 
 #[test]
@@ -264,6 +266,11 @@ fn what_was_changed_while_the_file_was_on_its_way_is_not_cached() {
     ask(&server, "/a.wav")
         .expect(200)
         .expect_body(b"the origin's");
+    let told = server.output();
+    assert!(
+        told.contains("purged or changed while it was on its way"),
+        "{told}"
+    );
 }
 
 #[test]

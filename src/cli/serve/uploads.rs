@@ -115,7 +115,9 @@ async fn take_in(cache: CacheOperator, library: Arc<Library>, uploaded: Uploaded
     } = uploaded;
     let profile = profile.as_deref();
     // Before what is stored is made invalid on its behalf.
-    let deposit = deposit.filter(|deposit| library.is_newest(&url, profile, deposit));
+    let is_newest = deposit
+        .as_ref()
+        .map(|deposit| library.is_newest(&url, profile, deposit));
     let urls: Vec<String> = std::iter::once(url.clone()).chain(moved_to).collect();
     for url in &urls {
         library.invalidate(url).await;
@@ -134,9 +136,14 @@ async fn take_in(cache: CacheOperator, library: Arc<Library>, uploaded: Uploaded
     let Some(deposit) = deposit else {
         return false;
     };
-    let stored = library.take_in(&url, profile, deposit).await;
+    let stored = match is_newest {
+        Some(Err(why)) => Err(why),
+        _ => library.take_in(&url, profile, deposit).await,
+    };
     if let Err(why) = &stored {
-        tracing::info!("an uploaded file is not the cached copy: {why}");
+        // A query may be a signature.
+        let path = url.split('?').next().unwrap_or_default();
+        tracing::info!("{path} is not cached as it was uploaded: {why}");
     }
     stored.is_ok()
 }

@@ -29,14 +29,24 @@ impl Library {
     }
 
     /// Whether a file that was sent to a URL is what a GET would get now, as far as this cache has heard.
-    #[must_use]
-    pub fn is_newest(&self, url: &str, profile: Option<&str>, deposit: &Deposit) -> bool {
-        let place = Place::of(url, profile, &self.plan());
-        place.is_ok_and(|place| {
-            let none = std::iter::empty();
-            let responses = &self.responses;
-            !responses.is_purged_since(&place.key, none, deposit.began)
-        })
+    ///
+    /// # Errors
+    /// Why it is not, or that nobody could get it, for people.
+    pub fn is_newest(
+        &self,
+        url: &str,
+        profile: Option<&str>,
+        deposit: &Deposit,
+    ) -> Result<(), String> {
+        let place = Place::of(url, profile, &self.plan()).map_err(|failure| failure.to_string())?;
+        let none = std::iter::empty();
+        match self
+            .responses
+            .is_purged_since(&place.key, none, deposit.began)
+        {
+            true => Err("its URL was purged or changed while it was on its way".to_owned()),
+            false => Ok(()),
+        }
     }
 
     /// Stores a file under the key that a get of its URL, with this profile, looks for. Ends when all of it is stored.

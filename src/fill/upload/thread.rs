@@ -269,6 +269,12 @@ impl Sender {
             .resolve(&record.url, record.profile.as_deref());
         let url = target.map_or_else(|_| record.url.clone(), |target| target.url());
         let is_copy = record.cache && success.is_at_its_url();
+        if record.cache && !is_copy {
+            let (id, status) = (record.id, success.status);
+            tracing::info!(
+                "upload {id} is not the cached copy: the origin moved it, or has yet to work on it ({status})"
+            );
+        }
         let deposit = match uploads.spool.data(record.id) {
             Ok(file) if is_copy => Some(Deposit {
                 fields: success.fields(&record.content_type),
