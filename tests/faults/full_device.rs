@@ -64,8 +64,9 @@ fn run(driver: Driver) {
         stood_down > 0 || evicted > DEVICE / 4,
         "nothing tells of the full device: {evicted} bytes evicted"
     );
-    drop(server);
+    // Before the folder that it is mounted in.
     drop(device);
+    drop(server);
 }
 
 #[test]

@@ -24,11 +24,11 @@ const LARGE: usize = 900_000;
 
 /// A server whose spool is on a device of its own.
 struct Bench {
+    // Goes before the server, whose folder it is mounted in.
+    _device: Device,
     origin: Origin,
     server: Server,
     spool: PathBuf,
-    // Goes after the server.
-    _device: Device,
 }
 
 impl Bench {
@@ -42,10 +42,10 @@ impl Bench {
         let device = Device::mount(&spool, DEVICE)?;
         setup.config.sites[0].push_str(&format!("\npath = {spool:?}"));
         Some(Self {
+            _device: device,
             origin,
             server: setup.start(Driver::Epoll),
             spool,
-            _device: device,
         })
     }
 
