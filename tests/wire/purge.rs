@@ -1,6 +1,7 @@
 //! Purging, listing and clearing what is stored, by the admin API and by the commands.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -8,7 +9,7 @@ use crate::cached_site::{
     admin_json, await_whole, before_origin, command, expect_forward, expect_hit, post,
 };
 use crate::harness::origin::{Gate, Origin, reply};
-use crate::harness::{Server, get};
+use crate::harness::{Server, eventually, get};
 
 /// Fills the cache with a response at each path.
 #[track_caller]
@@ -354,5 +355,24 @@ fn figures_of_cache_fills_and_origin_agree_with_what_was_asked() {
         for words in ["cached responses", "fetches by answer", "origin requests"] {
             assert!(ended.output.contains(words), "no {words}: {ended}");
         }
+    });
+}
+
+#[test]
+fn log_of_a_purge_shows_no_query() {
+    before_origin("log of a purge", "", |_, server| {
+        let url = "http://media.test/page?sig=c2VjcmV0";
+        assert_eq!(purge(server, json!({"url": url})), 0);
+        assert_eq!(
+            purge(server, json!({"prefix": "http://media.test/calls"})),
+            0
+        );
+        let has_said = |what: &str| server.output().contains(what);
+        eventually(Duration::from_secs(5), "the log tells of both", || {
+            has_said("meant=http://media.test/page?...")
+                && has_said("meant=http://media.test/calls")
+        });
+        let said = server.output();
+        assert!(!said.contains("c2VjcmV0"), "{said}");
     });
 }

@@ -33,6 +33,21 @@ pub enum Meant {
     All(bool),
 }
 
+impl Meant {
+    /// As a log shows it: without a query, which may be a signature or a token.
+    fn logged(&self) -> String {
+        match self {
+            Self::Url(url) | Self::Prefix(url) => {
+                let (address, query) = url.split_once('?').unwrap_or((url, ""));
+                let rest = if query.is_empty() { "" } else { "?..." };
+                format!("{address}{rest}")
+            }
+            Self::Tag(tag) => format!("tag {tag}"),
+            Self::All(_) => "all".to_owned(),
+        }
+    }
+}
+
 /// What is to be purged, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PurgeOrder {
@@ -131,7 +146,7 @@ impl CacheOperator {
             };
         }
         if !order.is_dry_run {
-            tracing::info!(purged, soft = order.is_soft, meant = ?order.meant, "purged");
+            tracing::info!(purged, soft = order.is_soft, meant = %order.meant.logged(), "purged");
         }
         Ok(Purged {
             purged,
