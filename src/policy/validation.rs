@@ -243,7 +243,8 @@ pub enum HeadTells {
 }
 
 /// Compares the answer to a HEAD with a stored response: each validator that it has must be the stored one, and its
-/// Content-Length, where it has one, the stored size: `stored_bytes`, none where it is not known.
+/// Content-Length, where it has one, the stored size: `stored_bytes`, none where it is not known. The same size alone tells
+/// only where what is stored has no validator either.
 #[must_use]
 pub fn head_tells(
     stored: &Candidate<'_>,
@@ -259,13 +260,19 @@ pub fn head_tells(
         let size = size.and_then(|size| size.parse().ok());
         size.is_some() && size == stored_bytes
     });
+    let is_validated = tag.is_some() || date.is_some();
+    let has_validator = stored.etag.is_some() || stored.last_modified.is_some();
     let told = tag.into_iter().chain(date).chain(sizes);
-    told.fold(HeadTells::Nothing, |so_far, is_same| {
+    let tells = told.fold(HeadTells::Nothing, |so_far, is_same| {
         match (so_far, is_same) {
             (HeadTells::Nothing | HeadTells::Same, true) => HeadTells::Same,
             _ => HeadTells::Other,
         }
-    })
+    });
+    match tells {
+        HeadTells::Same if has_validator && !is_validated => HeadTells::Nothing,
+        tells => tells,
+    }
 }
 
 /// Whether `name` is a precondition or Range: what a client's request loses where the cache sends conditions or ranges of

@@ -1,5 +1,7 @@
 //! HEAD before a stored response of its URL (RFC 9111 s4.3.5).
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use crate::harness::origin::{Origin, Reply, reply};
 use crate::harness::{Request, Server, get, head};
 use crate::site::{Site, ago, expect_forward, expect_hit, expect_outcome, fetch, fetch_get, ttl};
@@ -171,13 +173,41 @@ before_an_origin!(
     a_head_that_tells_nothing_changes_nothing,
     Site::plain(),
     |origin, server| {
-        let first = reply(200).max_age(60).field("ETag", "\"1\"");
-        let said = reply(200).max_age(500);
-        store(origin, server, "/a", [first, said.end(), unasked()]);
+        // Not even where the size is the same: that is no validator.
+        for (path, said) in [("/a", reply(200)), ("/b", reply(200).length(5))] {
+            let first = reply(200).max_age(60).field("ETag", "\"1\"");
+            let said = said.max_age(500);
+            store(origin, server, path, [first, said.end(), unasked()]);
+            fetch(server, &insisting(path)).expect(200);
+            let hit = fetch_get(server, path);
+            expect_hit(&hit);
+            assert!(ttl(&hit) <= 60, "{hit}");
+        }
+    }
+);
+
+before_an_origin!(
+    rfc9111_s4_4_a_head_that_validates_nothing_lifts_no_invalidation,
+    Site::plain(),
+    |origin, server| {
+        let then = reply(200).max_age(500).field("X-New", "2").length(5);
+        let new = reply(200).max_age(60).body("other");
+        origin.on("/a", {
+            let count = AtomicUsize::new(0);
+            move |asked| match (asked.method.as_str(), count.fetch_add(1, Ordering::SeqCst)) {
+                ("GET", 0) => reply(200).max_age(60).body("hello"),
+                ("POST", _) => reply(200).body("done"),
+                ("HEAD", _) => then.clone().end(),
+                _ => new.clone(),
+            }
+        });
+        fetch_get(server, "/a").expect(200).expect_body(b"hello");
+        let change = Request::new("POST", "/a").body(b"x");
+        fetch(server, &change).expect(200);
         fetch(server, &insisting("/a")).expect(200);
-        let hit = fetch_get(server, "/a");
-        expect_hit(&hit);
-        assert!(ttl(&hit) <= 60, "{hit}");
+        // What was stored has not been validated: it is asked for anew.
+        fetch_get(server, "/a").expect(200).expect_body(b"other");
+        assert_eq!(origin.asked().len(), 4);
     }
 );
 

@@ -60,6 +60,8 @@ impl Keeper {
             }
             let candidate = Candidate::of(&old.stored, true);
             let tells = match old.stored.status {
+                // s4.4: what may have changed is validated; the same size is no validation.
+                _ if old.stored.invalidated && !has_validator(answer) => HeadTells::Nothing,
                 200 => {
                     let size = Some(old.object.size());
                     validation::head_tells(&candidate, size, &answer.fields)
@@ -100,6 +102,13 @@ impl Keeper {
             }
         }
     }
+}
+
+fn has_validator(answer: &OriginResponse) -> bool {
+    let mut lines = answer.fields.lines();
+    lines.any(|(name, _)| {
+        name.eq_ignore_ascii_case(b"etag") || name.eq_ignore_ascii_case(b"last-modified")
+    })
 }
 
 /// Whether a stored response could have been chosen for a request (s4.1). One that is still coming is as new as the HEAD.
