@@ -219,6 +219,21 @@ fn forwarded(head: &RequestHead<'_>) -> Fields {
         .collect()
 }
 
+/// The fields of a refresh: what its client wants of stored responses alone is done with (RFC 9111 s5.2.1.7), and would keep the
+/// origin from being asked.
+fn for_refresh(head: &RequestHead<'_>) -> Fields {
+    let fields = forwarded(head);
+    let directives = RequestDirectives::of(head);
+    if !directives.only_if_cached {
+        return fields;
+    }
+    let mut fields = fields.filtered(|name, _| !name.eq_ignore_ascii_case(b"cache-control"));
+    if directives.no_store {
+        fields.push(b"Cache-Control", b"no-store");
+    }
+    fields
+}
+
 /// Why a stored response did not do (RFC 9211 s2.2): `request` only where a fresh one could not be used.
 const fn forward(why: Why) -> Forward {
     match why {
@@ -303,7 +318,11 @@ fn fetch(wanted: &Wanted<'_, '_>, key: &[u8], why: Forward, is_refresh: bool) ->
         target: line.into(),
         path_size: target.path.len(),
         authority: authority(wanted).into(),
-        fields: forwarded(head),
+        fields: if is_refresh {
+            for_refresh(head)
+        } else {
+            forwarded(head)
+        },
         client: None,
         takes_trailers: trailers::are_taken(head.version, head),
         why,

@@ -257,3 +257,19 @@ before_an_origin!(
         expect_forward(&answer, "stale");
     }
 );
+
+before_an_origin!(
+    rfc9111_s5_2_1_7_a_hit_that_only_stored_responses_may_answer_is_refreshed_too,
+    Site::plain(),
+    |origin, server| {
+        let new = reply(200).max_age(100).field("ETag", "\"2\"").body("new");
+        store(origin, server, "stale-while-revalidate=1000", new);
+        let stored_only = get("/a").with("Cache-Control", "only-if-cached");
+        fetch(server, &stored_only).expect(200).expect_body(b"old");
+        let refresh = &origin.await_asked(2)[1];
+        assert_eq!(refresh.field("cache-control"), None);
+        eventually(Duration::from_secs(20), "the new one is there", || {
+            fetch(server, &stored_only).body == b"new"
+        });
+    }
+);
