@@ -67,6 +67,11 @@ fn part_for<'s>(
     }
 }
 
+/// The bytes that `stored` gives for the request.
+pub(crate) fn bytes_for<'s>(asking: &Asking, stored: &'s Stored) -> &'s [u8] {
+    part_for(asking, stored).2
+}
+
 /// Holds an answer to what `stored` gives for the request.
 pub(crate) fn check_stored(
     asking: &Asking,

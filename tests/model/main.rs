@@ -37,7 +37,7 @@ mod tests {
     use crate::harness::waiting::number_from_environment;
 
     /// How many steps a seed is run for: some seconds with what is waited for.
-    const STEPS: u64 = 250;
+    const STEPS: u64 = 300;
 
     fn run(driver: Driver, lasting: Lasting, seed: u64) {
         if driver.is_permitted("the model") {

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use crate::asking::Asking;
-use crate::expected::{Aged, Mismatch, check_said, check_stored};
+use crate::expected::{Aged, Mismatch, bytes_for, check_said, check_stored};
 use crate::harness::Answer;
 use crate::resource::{Exchange, Said, part_of};
 use crate::stored::{Between, StandsIn, Stored, Storing, Way, storing};
@@ -204,6 +204,12 @@ fn follow(world: &World, seen: &Seen<'_>) -> Worlds {
     if !seen.asking.is_safe() {
         return follow_unsafe(world, seen);
     }
+    // What the origin calls valid, or completes, need not be what would have been chosen.
+    let by_parts = (0..world.live.len()).filter_map(|place| broken_off(world, seen, place));
+    let mut next: Vec<World> = by_parts.flatten().collect();
+    if !next.is_empty() {
+        return Ok(next);
+    }
     let chosen = chosen(world, seen);
     if chosen.is_empty() {
         return if seen.asking.wishes().only_if_cached {
@@ -212,7 +218,7 @@ fn follow(world: &World, seen: &Seen<'_>) -> Worlds {
             follow_to_the_origin(world, seen, None)
         };
     }
-    let (mut next, mut mismatches) = (Vec::new(), Vec::new());
+    let mut mismatches = Vec::new();
     for place in chosen {
         let stored = &world.live[place];
         if stored.may_be_gone {
@@ -335,6 +341,41 @@ fn follow_from_the_cache(world: &World, seen: &Seen<'_>, place: usize, refreshes
     }
 }
 
+/// The worlds after an answer that broke off because the rest of what is stored could not be had, or belongs to another
+/// representation by now: bytes of two are never put together (s3.4). None where it is another matter.
+fn broken_off(world: &World, seen: &Seen<'_>, place: usize) -> Option<Vec<World>> {
+    let (stored, came) = (&world.live[place], seen.answer.err()?);
+    let is_its_start = bytes_for(seen.asking, stored).starts_with(came);
+    if !stored.is_partial || !stored.matches(seen.asking) || !is_its_start {
+        return None;
+    }
+    let mut gone = without(world, place);
+    gone.remember(stored.clone());
+    if seen.is_origin_down {
+        return Some(vec![world.clone(), gone]);
+    }
+    let Exchange { asked, said, .. } = seen.exchanges.last()?;
+    let is_for_the_rest =
+        asked.field("if-range").is_some() && asked.field("if-range") == stored.field("etag");
+    let is_same = said.field("etag") == stored.field("etag");
+    if !is_for_the_rest || said.status == 206 && is_same && !said.is_cut {
+        return None;
+    }
+    let mut worlds = Vec::new();
+    if said.status >= 500 || is_same && said.is_cut {
+        // It stays as incomplete as it is. Before the rest it may have been validated.
+        let mut kept = world.clone();
+        let validations = seen.exchanges.iter().filter(|one| one.said.status == 304);
+        for exchange in validations.filter(|one| stored.is_meant_by(&one.said)) {
+            kept.remember(kept.live[place].clone());
+            kept.live[place].freshen(exchange, seen.time);
+        }
+        worlds.push(kept);
+    }
+    worlds.push(gone);
+    Some(worlds)
+}
+
 /// Whether the client has got what is stored, so that an exchange was for what comes next.
 fn is_answered_by(stored: &Stored, seen: &Seen<'_>) -> bool {
     let turn = seen.answer.ok().and_then(|answer| answer.field("x-turn"));
@@ -371,14 +412,18 @@ fn follow_to_the_origin(world: &World, seen: &Seen<'_>, place: Option<usize>) ->
         }
     }
     // Of parts that were put together, the head is that of one of them.
-    let mut mismatches = Vec::new();
+    let (mut next, mut mismatches) = (Vec::new(), Vec::new());
     for exchange in seen.exchanges.iter().rev() {
         match check_answer(world, seen, exchange, place) {
-            Ok(()) => return Ok(after(world, seen, exchange, place)),
+            Ok(()) => next.extend(after(world, seen, exchange, place)),
             Err(mismatch) => mismatches.push(mismatch),
         }
     }
-    Err(mismatches.join("\n"))
+    if next.is_empty() {
+        Err(mismatches.join("\n"))
+    } else {
+        Ok(next)
+    }
 }
 
 fn expect_stale(seen: &Seen<'_>, selected: Option<&Stored>) -> Result<(), Mismatch> {
@@ -493,11 +538,12 @@ fn check_answer(
     })
 }
 
-/// Whether these bytes begin the part that the client wants.
+/// Whether these bytes begin what the client wants: a part, or all.
 fn is_start_of_part(asking: &Asking, said: &Said, came: &[u8]) -> bool {
     let range = asking.field("range");
     let part = range.and_then(|range| part_of(range, said.whole.len()));
-    part.is_some_and(|part| said.whole[part].starts_with(came))
+    let is_part = part.is_some_and(|part| said.whole[part].starts_with(came));
+    is_part || said.whole.starts_with(came)
 }
 
 /// The answer is what the origin said, or the part of it that the client wants.
@@ -536,10 +582,15 @@ fn confirmed(world: &World, exchange: &Exchange, place: Option<usize>) -> Vec<us
 
 /// The worlds after an exchange for a safe request.
 fn after(world: &World, seen: &Seen<'_>, exchange: &Exchange, place: Option<usize>) -> Vec<World> {
-    let (said, asking) = (&exchange.said, seen.asking);
-    if asking.method == "HEAD" {
+    let said = &exchange.said;
+    if exchange.asked.method == "HEAD" {
         return after_head(world, seen, exchange, place);
     }
+    // A HEAD that is answered from the cache has what it was answered with refreshed by a GET.
+    let asking = &Asking {
+        method: "GET",
+        ..seen.asking.clone()
+    };
     if said.status == 304 {
         let mut next = world.clone();
         for place in confirmed(world, exchange, place) {
@@ -570,9 +621,12 @@ fn after(world: &World, seen: &Seen<'_>, exchange: &Exchange, place: Option<usiz
         // What came before may be kept or not.
         Storing::MustNot => vec![world.clone(), without],
         Storing::Must | Storing::May => {
-            let mut complete = with.clone();
-            complete.live.last_mut().expect("just added").is_partial = false;
-            vec![with, complete, world.clone(), without]
+            let mut worlds = vec![with.clone(), world.clone(), without];
+            if !said.is_cut {
+                with.live.last_mut().expect("just added").is_partial = false;
+                worlds.push(with);
+            }
+            worlds
         }
     }
 }
@@ -596,7 +650,7 @@ fn after_head(
         for at in touched {
             next.remember(next.live[at].clone());
             let stored = &mut next.live[at];
-            if stored.is_meant_by(&exchange.said) {
+            if stored.is_meant_by(&exchange.said) || stored.is_as_large_as(&exchange.said) {
                 stored.freshen(exchange, seen.time);
             } else {
                 stored.is_invalid = true;

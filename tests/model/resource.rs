@@ -89,6 +89,10 @@ impl Said {
         let found = self.fields.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.as_str())
     }
+
+    pub(crate) fn has_strong_tag(&self) -> bool {
+        self.field("etag").is_some_and(|tag| !tag.starts_with("W/"))
+    }
 }
 
 /// A request to the origin and its answer.

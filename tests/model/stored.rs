@@ -92,12 +92,14 @@ pub(crate) fn storing(asking: &Asking, said: &Said, fresh: bool) -> Storing {
         || asking.field("authorization").is_some() && !is_shared
         || said.field("vary") == Some("*")
         || said.field("set-cookie").is_some()
-        || said.is_cut
         || said.status == 304
         || !(states_lifetime || has("public") || is_heuristic(said.status));
     let has_validator = said.field("etag").is_some() || said.field("last-modified").is_some();
-    if is_forbidden {
+    if is_forbidden || said.is_cut && !said.has_strong_tag() {
         Storing::MustNot
+    } else if said.is_cut {
+        // s3.3: incomplete, where the rest can be had under its entity-tag.
+        Storing::May
     } else if is_heuristic(said.status)
         && (has_validator && said.status == 200 || fresh && !has("no-cache"))
     {
@@ -109,7 +111,7 @@ pub(crate) fn storing(asking: &Asking, said: &Said, fresh: bool) -> Storing {
 
 /// RFC 9110 s15.1, of the statuses that the origin says.
 fn is_heuristic(status: u16) -> bool {
-    matches!(status, 200 | 301 | 404 | 410)
+    matches!(status, 200 | 206 | 301 | 404 | 410)
 }
 
 impl Stored {
@@ -124,7 +126,7 @@ impl Stored {
             received: Between(0, 0),
             initial_age: Between(0, 0),
             is_invalid: false,
-            is_partial: said.status == 206,
+            is_partial: said.status == 206 || said.is_cut,
             may_be_gone: false,
         };
         stored.fields.retain(|(name, _)| name != "content-range");
@@ -287,11 +289,26 @@ impl Stored {
         }
         let over = age - lifetime;
         let window = self.seconds("stale-if-error").unwrap_or(0);
+        // What may be sent stale without a failure may be all the more with one (s4.2.4): after a restart the origin is asked first.
+        let mut ways = Vec::new();
+        self.add_ways(asking, wishes, age, &mut ways);
+        let may_be_stale = ways.iter().any(|way| *way != Way::Ask);
         match over.cmp(&window) {
             std::cmp::Ordering::Less => StandsIn::Yes,
             std::cmp::Ordering::Equal if window > 0 => StandsIn::Perhaps,
+            _ if may_be_stale => StandsIn::Perhaps,
             _ => StandsIn::No,
         }
+    }
+
+    /// Whether a 200 to a HEAD without any validator may be of it (s4.3.5): it has none either, and was not invalidated.
+    pub(crate) fn is_as_large_as(&self, said: &Said) -> bool {
+        let has_none = |of: &dyn Fn(&str) -> bool| !of("etag") && !of("last-modified");
+        !self.is_invalid
+            && said.status == 200
+            && has_none(&|name| self.field(name).is_some())
+            && has_none(&|name| said.field(name).is_some())
+            && self.body.len() == said.body.len()
     }
 
     /// Whether a 304 with these fields is about it (s4.3.4).
