@@ -1,6 +1,6 @@
 //! `hotplate prefetch`: has a running server fetch URLs ahead, as many at a time as its queue takes, and waits until they are there.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::{self, BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -66,7 +66,8 @@ struct Work<'d> {
     door: &'d AdminDoor,
     what: &'d What,
     left: VecDeque<String>,
-    under_way: HashSet<u64>,
+    /// The jobs, each with how many URLs it stands for: the same one twice is one job.
+    under_way: HashMap<u64, usize>,
     tally: Tally,
     shown: Shown,
 }
@@ -88,7 +89,7 @@ pub(super) fn command(door: &AdminDoor, what: &What) -> ExitCode {
         door,
         what,
         left: urls.into(),
-        under_way: HashSet::new(),
+        under_way: HashMap::new(),
         tally: Tally::default(),
         shown: Shown::new(count, what.json),
     };
@@ -160,10 +161,7 @@ impl Work<'_> {
         let mut taken = 0;
         for job in told["jobs"].as_array().into_iter().flatten() {
             if let Some(id) = job["id"].as_u64() {
-                // The same URL twice is one job, which ends once.
-                if !self.under_way.insert(id) {
-                    self.tally.done += 1;
-                }
+                *self.under_way.entry(id).or_default() += 1;
                 taken += 1;
             }
         }
@@ -174,8 +172,10 @@ impl Work<'_> {
             } else {
                 taken += 1;
                 self.tally.failed += 1;
-                self.shown
-                    .ended(&json!({"url": url, "state": "failed", "failure": refused}));
+                self.shown.ended(
+                    &json!({"url": url, "state": "failed", "failure": refused}),
+                    1,
+                );
             }
         }
         Ok(taken)
@@ -183,7 +183,7 @@ impl Work<'_> {
 
     /// Waits a moment for what is under way, and shows what has ended.
     fn wait(&mut self) -> Result<(), ExitCode> {
-        let ids: Vec<u64> = self.under_way.iter().copied().collect();
+        let ids: Vec<u64> = self.under_way.keys().copied().collect();
         // Any of them that ends makes room, so that is not waited for all.
         let body = json!({"ids": ids, "timeout": WAIT.as_secs_f64(), "any": true});
         let question = Question::post("/api/cache/jobs/wait", body.to_string());
@@ -197,19 +197,26 @@ impl Work<'_> {
                 "queued" => {}
                 "running" => bytes += job["bytes"].as_u64().unwrap_or_default(),
                 state => {
-                    self.under_way.remove(&id);
+                    let count = self.under_way.remove(&id).unwrap_or_default();
                     match state {
-                        "done" => self.tally.done += 1,
-                        _ => self.tally.failed += 1,
+                        "done" => self.tally.done += count,
+                        _ => self.tally.failed += count,
                     }
-                    self.shown.ended(job);
+                    self.shown.ended(job, count);
                 }
             }
         }
         // One that ended so long ago that nobody knows how.
-        let before = self.under_way.len();
-        self.under_way.retain(|id| known.contains(id));
-        self.tally.failed += before - self.under_way.len();
+        let Self {
+            under_way, tally, ..
+        } = self;
+        under_way.retain(|id, count| {
+            let is_known = known.contains(id);
+            if !is_known {
+                tally.failed += *count;
+            }
+            is_known
+        });
         self.shown.running(bytes);
         Ok(())
     }
@@ -238,11 +245,12 @@ impl Shown {
         Self::Bar(bar)
     }
 
-    fn ended(&self, job: &Value) {
+    /// Shows the end of a job that stands for `count` URLs.
+    fn ended(&self, job: &Value, count: usize) {
         let line = line(job);
         match self {
             Self::Bar(bar) => {
-                bar.inc(1);
+                bar.inc(count as u64);
                 if job["state"] != "done" {
                     bar.println(line);
                 }

@@ -140,6 +140,26 @@ fn same_url_is_one_job_and_larger_priority_goes_first() {
 }
 
 #[test]
+fn job_that_runs_asks_the_origin_once_more_for_who_wants_it_anew() {
+    let (origin, gate) = gated();
+    let server = Shelf::open().start();
+    let url = format!("{}/a", origin.url());
+    let first = ids(&order(&server, std::slice::from_ref(&url), 202));
+    origin.await_asked(1);
+    let anew = json!({"urls": [url, url], "refresh": true});
+    let anew = told(post(&server, "prefetch", &anew).expect(202));
+    assert_eq!(ids(&anew), [first[0], first[0]]);
+    gate.open();
+    let jobs = wait(&server, &first);
+    assert_eq!(
+        (&jobs[0]["state"], &jobs[0]["was_there"]),
+        (&json!("done"), &json!(false))
+    );
+    assert_eq!(origin.asked().len(), 2);
+    assert_eq!(figure(&server, &["library", "prefetches", "done"]), 1);
+}
+
+#[test]
 fn full_queue_is_429_with_what_was_taken_and_what_was_not() {
     let (origin, gate) = gated();
     let server = Shelf::open()
@@ -275,6 +295,17 @@ fn command_tells_what_failed_and_exits_with_1() {
     assert_eq!(code, Some(1));
     assert!(said.contains("1 of 3 prefetched, 2 failed"), "{said}");
     assert!(said.contains("failed http://other.test/: "), "{said}");
+    // The same URL twice is one job, and fails or not as that does.
+    let words = [
+        &*url("none"),
+        &url("a"),
+        &url("none"),
+        &url("a"),
+        &url("none"),
+    ];
+    let (code, said, _) = prefetch(&server, &words, "");
+    assert_eq!(code, Some(1));
+    assert!(said.contains("2 of 5 prefetched, 3 failed"), "{said}");
     let (code, said, _) = prefetch(&server, &["--json", &url("a")], "");
     assert_eq!(code, Some(0));
     let job: Value = serde_json::from_str(said.trim()).expect("a line of JSON");

@@ -2,7 +2,9 @@
 //!
 //! ```text
 //!   add ─▶ queued ─▶ running ─▶ done | failed
-//!            └──────────┴────▶ cancelled
+//!            │ ▲       │ │
+//!            │ └───────┘ │   somebody wants it anew who came while it ran
+//!            └───────────┴─▶ cancelled
 //! ```
 //!
 //! One URL has one job at a time that waits or runs: who asks for it meanwhile is given that one. The largest priority goes first, and
@@ -121,6 +123,8 @@ struct Job {
     /// Of one that is done.
     size: u64,
     signals: Arc<Signals>,
+    /// It is to be worked on once more: the origin has to be asked, and the run that goes on may not do so.
+    is_due_again: bool,
 }
 
 /// How many there are.
@@ -172,21 +176,27 @@ impl Jobs {
             body: None,
             size: 0,
             signals: Arc::default(),
+            is_due_again: false,
         };
         self.jobs.insert(id, job);
         Ok((id, false))
     }
 
-    /// One that waits goes as early as anybody wants, and asks the origin if anybody wants that.
+    /// One that waits goes as early as anybody wants, and asks the origin if anybody wants that. One that runs without asking it
+    /// waits for a second turn then.
     fn merge(&mut self, id: u64, order: &PrefetchOrder) {
         let Some(job) = self.jobs.get_mut(&id) else {
             return;
         };
-        if job.state == JobState::Queued {
-            job.order.refresh |= order.refresh;
-            if order.priority > job.order.priority {
-                self.queue.remove(&(Reverse(job.order.priority), id));
-                job.order.priority = order.priority;
+        let is_queued = job.state == JobState::Queued;
+        if !is_queued {
+            job.is_due_again |= order.refresh && !job.order.refresh;
+        }
+        job.order.refresh |= order.refresh;
+        if order.priority > job.order.priority {
+            let was_queued = self.queue.remove(&(Reverse(job.order.priority), id));
+            job.order.priority = order.priority;
+            if was_queued {
                 self.queue.insert((Reverse(order.priority), id));
             }
         }
@@ -219,21 +229,33 @@ impl Jobs {
         }
     }
 
-    /// Notes how a job that runs ended.
-    pub(super) fn end(&mut self, id: u64, state: JobState) {
+    /// Notes how the run of a job ended; false where the job goes on with another one.
+    pub(super) fn end(&mut self, id: u64, state: JobState) -> bool {
         let Some(job) = self.jobs.get_mut(&id) else {
-            return;
+            return false;
         };
         if job.state != JobState::Running {
-            return;
+            return false;
         }
         self.running -= 1;
+        if std::mem::take(&mut job.is_due_again) && state != JobState::Cancelled {
+            job.body = None;
+            job.state = JobState::Queued;
+            self.queue.insert((Reverse(job.order.priority), id));
+            return false;
+        }
         job.size = job.body.take().map_or(0, |body| body.run_from(0));
         job.state = state;
         job.signals.ended.notify_waiters();
         let target = job.order.target();
         self.active.remove(&target);
         self.remember(id);
+        true
+    }
+
+    /// Whether a job has ended, or there is none.
+    pub(super) fn is_over(&self, id: u64) -> bool {
+        self.jobs.get(&id).is_none_or(|job| job.state.is_end())
     }
 
     /// Cancels a job; false where it has ended already, or there is none.
@@ -371,9 +393,44 @@ mod tests {
         let start = jobs.next(1).unwrap();
         assert_eq!((start.id, start.refresh), (first, true));
         assert_eq!(jobs.add(order("a", 0), 2), Ok((first, true)));
-        jobs.end(first, DONE);
+        assert!(!jobs.is_over(first));
+        assert!(jobs.end(first, DONE) && jobs.is_over(first));
         let (other, was_there) = jobs.add(order("a", 0), 2).unwrap();
         assert!(other != first && !was_there);
+    }
+
+    #[test]
+    fn job_that_runs_has_a_second_turn_where_somebody_wants_it_anew() {
+        let anew = || PrefetchOrder {
+            refresh: true,
+            ..order("a", 5)
+        };
+        let mut jobs = Jobs::default();
+        let (a, _) = jobs.add(order("a", 0), 2).unwrap();
+        assert!(!jobs.next(1).unwrap().refresh);
+        for _ in 0..2 {
+            assert_eq!(jobs.add(anew(), 2), Ok((a, true)));
+        }
+        let (b, _) = jobs.add(order("b", 1), 2).unwrap();
+        assert!(!jobs.end(a, DONE) && !jobs.is_over(a));
+        // With the priority that it was asked for meanwhile.
+        let start = jobs.next(1).unwrap();
+        assert_eq!((start.id, start.refresh), (a, true));
+        // This one asks the origin as it is.
+        assert_eq!(jobs.add(anew(), 2), Ok((a, true)));
+        assert!(jobs.end(a, DONE));
+        assert_eq!(jobs.next(1).unwrap().id, b);
+        jobs.add(order("c", 0), 2).unwrap();
+        let c = PrefetchOrder {
+            refresh: true,
+            ..order("c", 0)
+        };
+        let (c, _) = jobs.add(c, 2).unwrap();
+        assert!(jobs.end(b, DONE));
+        assert!(jobs.next(1).unwrap().refresh);
+        // Cancelled is cancelled.
+        assert!(jobs.cancel(c) && jobs.end(c, JobState::Cancelled));
+        assert_eq!(jobs.tally(), Tally::default());
     }
 
     #[test]

@@ -64,15 +64,18 @@ impl Prefetch {
     }
 
     fn end(&self, id: u64, state: JobState) {
-        self.counts.bump(match state {
+        let count = match state {
             JobState::Done { .. } => LibraryCount::PrefetchDone,
             JobState::Failed(_) => LibraryCount::PrefetchFailed,
             _ => LibraryCount::PrefetchCancelled,
-        });
+        };
         let mut jobs = self.lock();
-        jobs.end(id, state);
+        let is_over = jobs.end(id, state);
         self.tell(&jobs);
         drop(jobs);
+        if is_over {
+            self.counts.bump(count);
+        }
         self.stir();
     }
 
@@ -164,7 +167,7 @@ impl Library {
             ended.borrow_and_update();
             let has_ended = {
                 let jobs = self.prefetch.lock();
-                ids.is_empty() || ids.iter().any(|id| jobs.open(*id).is_none())
+                ids.is_empty() || ids.iter().any(|id| jobs.is_over(*id))
             };
             if has_ended || ended.changed().await.is_err() {
                 return;
