@@ -2,13 +2,12 @@
 
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde_json::json;
 
 use crate::harness::device::Device;
 use crate::harness::origin::{Gate, Made, Origin, Reply, content, reply};
-use crate::harness::{Request, Server, eventually, pause};
+use crate::harness::{Request, Server, eventually};
 use crate::shelf::{SOON, Shelf, bytes, fails, figure, got, post, told};
 
 const MIB: u64 = 1 << 20;
@@ -39,6 +38,14 @@ fn purge(server: &Server, meant: &serde_json::Value) -> u64 {
     told(server.ask_admin(&request).expect(200))["purged"]
         .as_u64()
         .expect("a number")
+}
+
+/// Purges all as soon as anything is stored; a purge before that would keep it from being.
+fn purge_what_comes(server: &Server) {
+    eventually(SOON, "something is stored", || {
+        purge(server, &json!({"all": true, "dry_run": true})) > 0
+    });
+    assert!(purge(server, &json!({"all": true})) > 0);
 }
 
 fn brought_anew(server: &Server) -> u64 {
@@ -74,10 +81,7 @@ fn get_whose_body_is_purged_midway_fetches_it_anew() {
     std::thread::scope(|scope| {
         let getting = scope.spawn(|| got(&server, &url));
         gate.await_reached(1);
-        // As soon as it is in the store.
-        while purge(&server, &json!({"all": true})) == 0 {
-            pause(Duration::from_millis(10));
-        }
+        purge_what_comes(&server);
         gate.open();
         assert_eq!(bytes(&getting.join().unwrap()), content(2, 0..SIZE));
     });
@@ -95,9 +99,7 @@ fn get_whose_body_is_purged_midway_and_has_room_in_memory_goes_on() {
     std::thread::scope(|scope| {
         let getting = scope.spawn(|| got(&server, &url));
         gate.await_reached(1);
-        while purge(&server, &json!({"all": true})) == 0 {
-            pause(Duration::from_millis(10));
-        }
+        purge_what_comes(&server);
         gate.open();
         assert_eq!(bytes(&getting.join().unwrap()), content(1, 0..SIZE));
     });

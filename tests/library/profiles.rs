@@ -167,6 +167,9 @@ fn query_goes_to_a_private_bucket_and_no_listing_is_signed() {
         assert_eq!(asked[before].target, sent);
         let shown = asked[before].field("authorization");
         assert_eq!(shown.is_some(), is_signed, "{target}");
+        // A refusal is looked into, in plain text.
+        let coding = asked[before].field("accept-encoding");
+        assert_eq!(coding, is_signed.then_some("identity"), "{target}");
     }
 }
 

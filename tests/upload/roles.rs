@@ -1,8 +1,10 @@
 //! Keys that are not in the config: in files, in the environment, in AWS's shared files, and from the services that give roles
 //! to machines and containers.
 
-use crate::harness::origin::{Origin, reply};
-use crate::harness::{Driver, Setup, get};
+use std::time::Duration;
+
+use crate::harness::origin::{Gate, Origin, reply};
+use crate::harness::{Driver, Server, Setup, eventually, get, now, pause};
 
 /// What an origin was shown as the name of a key, by a server with this profile and this environment.
 fn shown(profile: &str, environment: &[(&str, &str)], files: &[(&str, &str)]) -> String {
@@ -133,4 +135,81 @@ fn profile_without_keys_anywhere_fails_at_once_and_says_so() {
         1,
         "{output}"
     );
+}
+
+/// A server whose site's keys come from a service, after `more` of its settings.
+fn with_role(origin: &Origin, service: &Origin, more: &str) -> Server {
+    let mut setup = Setup::new();
+    let site = format!(
+        "hosts = []\norigin = {:?}\nprofile = \"it\"\n{more}",
+        origin.url()
+    );
+    let profile = "[[profile]]\nname = \"it\"\nkind = \"s3\"";
+    setup.config.sites.push(format!("{site}\n{profile}"));
+    let url = format!("{}/role", service.url());
+    let environment = [
+        ("HOME", "/nonexistent"),
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", &url),
+        ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "pass"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ];
+    setup.config.environment = environment
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    setup.start(Driver::Epoll)
+}
+
+const ROLE: &str = r#"{"AccessKeyId":"AKROLE","SecretAccessKey":"hidden","Token":"of-role","Expiration":"2099-01-01T00:00:00Z"}"#;
+
+#[test]
+fn burst_of_requests_looks_for_a_role_once_although_there_is_none() {
+    let asked_by = |count: usize| {
+        let (origin, service) = (Origin::start(), Origin::start());
+        let gate = Gate::new();
+        service.says("/role", reply(404).length(0).wait(&gate));
+        let server = with_role(&origin, &service, "");
+        std::thread::scope(|scope| {
+            for number in 0..count {
+                let server = &server;
+                scope.spawn(move || {
+                    server.get(&format!("/b/{number}")).expect(502);
+                });
+            }
+            service.await_asked(1);
+            // So that all of them wait.
+            pause(Duration::from_millis(200));
+            gate.open();
+        });
+        assert!(origin.asked().is_empty());
+        service.asked().len()
+    };
+    assert_eq!(asked_by(8), asked_by(1));
+}
+
+#[test]
+fn role_that_is_late_fails_the_request_and_is_there_for_the_next() {
+    let (origin, service) = (Origin::start(), Origin::start());
+    origin.otherwise(|_| reply(200).max_age(60).body("ours"));
+    let gate = Gate::new();
+    let role = reply(200).length(ROLE.len() as u64).wait(&gate);
+    service.says("/role", role.bytes(ROLE));
+    let server = with_role(&origin, &service, "connect_timeout = \"200ms\"");
+    let began = now();
+    server.get("/b/a").expect(502);
+    assert!(
+        began.elapsed() < Duration::from_secs(3),
+        "it waited too long"
+    );
+    assert!(origin.asked().is_empty());
+    let output = server.output();
+    assert!(
+        output.contains("profile \"it\": the credentials did not come in time"),
+        "{output}"
+    );
+    gate.open();
+    eventually(Duration::from_secs(10), "the role is there", || {
+        server.get("/b/a").status == 200
+    });
+    assert_eq!(service.asked().len(), 1);
 }

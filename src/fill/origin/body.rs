@@ -172,13 +172,21 @@ impl OriginBody {
         poll_fn(|cx| self.poll_next(cx)).await
     }
 
-    /// The first bytes that come next, which [`next`](Self::next) still gives; none at the end, or where they don't come.
-    pub(super) async fn peek(&mut self) -> Bytes {
-        let Ok(Some(bytes)) = self.next().await else {
-            return Bytes::new();
-        };
-        // What was gathered goes before what is held, and all of it was just taken.
-        self.gathered = BytesMut::from(&bytes[..]);
+    /// The bytes that come next, which [`next`](Self::next) still gives: up to `max` of them and the rest of their piece, or up to the
+    /// end, as far as they come by `by`.
+    pub(super) async fn peek(&mut self, max: usize, by: MonoNanos) -> Bytes {
+        let mut beginning = BytesMut::new();
+        while beginning.len() < max {
+            let left = by.since(clock::mono());
+            match tokio::time::timeout(left, self.next()).await {
+                Ok(Ok(Some(bytes))) => beginning.extend_from_slice(&bytes),
+                Ok(Ok(None) | Err(_)) | Err(_) => break,
+            }
+        }
+        let bytes = beginning.clone().freeze();
+        // What was gathered goes before what is held, and all of it was taken; something may have come since.
+        beginning.extend_from_slice(&self.gathered);
+        self.gathered = beginning;
         bytes
     }
 

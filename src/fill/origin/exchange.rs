@@ -4,6 +4,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Poll, ready};
+use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::{Request, Response};
@@ -24,6 +25,9 @@ use crate::fill::profile::fault;
 use crate::http::fields::{FieldLines as _, Fields};
 use crate::sys::clock;
 use crate::units::MonoNanos;
+
+/// How long the words of a refusal are waited for.
+const REFUSAL_TIME: Duration = Duration::from_secs(2);
 
 /// An attempt that brought no response.
 #[derive(Clone, Copy, Debug)]
@@ -238,7 +242,8 @@ async fn refused(
         return None;
     }
     let (now, _) = clock::wall();
-    let beginning = body.peek().await;
+    let by = clock::mono().after(REFUSAL_TIME);
+    let beginning = body.peek(fault::REFUSAL_BYTES_MAX, by).await;
     let fault = fault::refusal(status, fields, &beginning, now)?;
     profile.complain(fault);
     Some(fault)
@@ -248,7 +253,7 @@ async fn refused(
 struct HeadWait<'a> {
     outgoing: &'a Outgoing,
     account: &'a Account,
-    timeout: std::time::Duration,
+    timeout: Duration,
     deadline: Option<MonoNanos>,
 }
 

@@ -5,6 +5,7 @@ mod framing;
 mod heads;
 mod peer;
 mod places;
+mod refusals;
 mod reuse;
 mod tls;
 mod uploads;

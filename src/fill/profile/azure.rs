@@ -23,6 +23,7 @@ use serde::Deserialize;
 use super::environment::{Environment, read_text};
 use super::fault::CredentialFault;
 use super::s3::sensitive;
+use super::search::Search;
 use super::secret::Secret;
 use super::settings::{AzureKeys, ProfileRule};
 use crate::http::date;
@@ -54,6 +55,7 @@ pub(super) struct AzureSigner {
     context: Context,
     instance_role: bool,
     token: ArcSwapOption<Token>,
+    search: Search<Arc<Token>>,
 }
 
 /// What is shown with a request.
@@ -78,6 +80,7 @@ impl AzureSigner {
             context: environment.context(),
             instance_role: rule.instance_role,
             token: ArcSwapOption::empty(),
+            search: Search::default(),
         }
     }
 
@@ -161,49 +164,52 @@ impl AzureSigner {
         {
             return Ok(Credential::Bearer(token));
         }
-        let token = self.identity(now).await.ok_or(CredentialFault::Missing)?;
-        let token = Arc::new(token);
+        let look = || {
+            let (environment, context) = (self.environment.clone(), self.context.clone());
+            async move { Ok(identity(&environment, &context, now).await.map(Arc::new)) }
+        };
+        let found = self.search.find(look).await.ok().flatten();
+        let token = found.ok_or(CredentialFault::Missing)?;
         self.token.store(Some(Arc::clone(&token)));
         Ok(Credential::Bearer(token))
     }
+}
 
-    /// A token of the machine's managed identity.
-    async fn identity(&self, now: UnixSeconds) -> Option<Token> {
-        #[derive(Deserialize)]
-        struct Answer {
-            access_token: String,
-            /// A number, as text in most versions of the service.
-            expires_in: Option<serde_json::Value>,
-        }
-        const RESOURCE: &str = "https%3A%2F%2Fstorage.azure.com%2F";
-        let service = self
-            .environment
-            .first(&["AZURE_POD_IDENTITY_AUTHORITY_HOST"])
-            .unwrap_or("http://169.254.169.254");
-        let client = match self.environment.first(&["AZURE_CLIENT_ID"]) {
-            Some(id) => format!("&client_id={id}"),
-            None => String::new(),
-        };
-        let url = format!(
-            "{}/metadata/identity/oauth2/token?api-version=2018-02-01&resource={RESOURCE}{client}",
-            service.trim_end_matches('/')
-        );
-        let request = Request::get(url).header("Metadata", "true");
-        let answer = self.context.http_send(request.body(Bytes::new()).ok()?);
-        let answer = answer.await.ok()?;
-        if !answer.status().is_success() {
-            return None;
-        }
-        let answer: Answer = serde_json::from_slice(answer.body()).ok()?;
-        let lasts = match answer.expires_in? {
-            serde_json::Value::String(text) => text.parse().ok()?,
-            number => number.as_u64()?,
-        };
-        Some(Token {
-            text: Secret::new(&answer.access_token),
-            until: UnixSeconds(now.0.saturating_add(lasts)),
-        })
+/// A token of the machine's managed identity.
+async fn identity(environment: &Environment, context: &Context, now: UnixSeconds) -> Option<Token> {
+    #[derive(Deserialize)]
+    struct Answer {
+        access_token: String,
+        /// A number, as text in most versions of the service.
+        expires_in: Option<serde_json::Value>,
     }
+    const RESOURCE: &str = "https%3A%2F%2Fstorage.azure.com%2F";
+    let service = environment
+        .first(&["AZURE_POD_IDENTITY_AUTHORITY_HOST"])
+        .unwrap_or("http://169.254.169.254");
+    let client = match environment.first(&["AZURE_CLIENT_ID"]) {
+        Some(id) => format!("&client_id={id}"),
+        None => String::new(),
+    };
+    let url = format!(
+        "{}/metadata/identity/oauth2/token?api-version=2018-02-01&resource={RESOURCE}{client}",
+        service.trim_end_matches('/')
+    );
+    let request = Request::get(url).header("Metadata", "true");
+    let answer = context.http_send(request.body(Bytes::new()).ok()?);
+    let answer = answer.await.ok()?;
+    if !answer.status().is_success() {
+        return None;
+    }
+    let answer: Answer = serde_json::from_slice(answer.body()).ok()?;
+    let lasts = match answer.expires_in? {
+        serde_json::Value::String(text) => text.parse().ok()?,
+        number => number.as_u64()?,
+    };
+    Some(Token {
+        text: Secret::new(&answer.access_token),
+        until: UnixSeconds(now.0.saturating_add(lasts)),
+    })
 }
 
 fn with_query(uri: &Uri, more: &str) -> Option<Uri> {

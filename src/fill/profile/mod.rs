@@ -19,6 +19,7 @@ pub(crate) mod guard;
 pub mod headers;
 mod place;
 mod s3;
+mod search;
 pub mod secret;
 pub mod settings;
 

@@ -4,6 +4,7 @@
 //! the way may then add or change others. Path and query are put on the wire in the one form that every server decodes
 //! as it was meant: all but unreserved octets percent-encoded, `+` too, which some take for a space.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::header::{AUTHORIZATION, HOST};
@@ -20,6 +21,7 @@ use reqsign_core::{Context, Error, ErrorKind, ProvideCredential, Result, Signer}
 use super::environment::{Environment, read_text};
 use super::fault::CredentialFault;
 use super::place::region_in;
+use super::search::{Failed, Search};
 use super::settings::{ProfileRule, S3Keys};
 
 /// The region where nothing names one.
@@ -45,7 +47,7 @@ impl S3Signer {
         let signer = if rule.s3.is_set() {
             Signer::new(context, Keys(rule.s3.clone()), stand_in)
         } else {
-            Signer::new(context, chain(rule.instance_role), stand_in)
+            Signer::new(context, Chain::new(rule.instance_role), stand_in)
         };
         Self {
             signer,
@@ -116,16 +118,47 @@ fn fault_of(error: &Error) -> CredentialFault {
 
 /// Where keys are looked for that the config does not have: in the order of AWS's own programs. A program that prints
 /// credentials (`credential_process`) is not started.
-fn chain(instance_role: bool) -> DefaultCredentialProvider {
-    let builder = DefaultCredentialProvider::builder()
-        .env(EnvCredentialProvider::new())
-        .profile(ProfileCredentialProvider::default())
-        .web_identity(AssumeRoleWithWebIdentityCredentialProvider::default())
-        .no_process();
-    if instance_role {
-        builder.build()
-    } else {
-        builder.no_ecs().no_imds().build()
+#[derive(Debug)]
+struct Chain {
+    places: Arc<DefaultCredentialProvider>,
+    search: Search<Credential>,
+}
+
+impl Chain {
+    fn new(instance_role: bool) -> Self {
+        let builder = DefaultCredentialProvider::builder()
+            .env(EnvCredentialProvider::new())
+            .profile(ProfileCredentialProvider::default())
+            .web_identity(AssumeRoleWithWebIdentityCredentialProvider::default())
+            .no_process();
+        let places = if instance_role {
+            builder.build()
+        } else {
+            builder.no_ecs().no_imds().build()
+        };
+        Self {
+            places: Arc::new(places),
+            search: Search::default(),
+        }
+    }
+}
+
+impl ProvideCredential for Chain {
+    type Credential = Credential;
+
+    async fn provide_credential(&self, context: &Context) -> Result<Option<Credential>> {
+        let look = || {
+            let (places, context) = (Arc::clone(&self.places), context.clone());
+            async move {
+                match places.provide_credential(&context).await {
+                    Ok(found) => Ok(found),
+                    Err(error) if error.kind() == ErrorKind::CredentialInvalid => Ok(None),
+                    Err(_) => Err(Failed),
+                }
+            }
+        };
+        let found = self.search.find(look).await;
+        found.map_err(|Failed| Error::unexpected("no place of credentials could be asked"))
     }
 }
 
