@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// An enum of counters, as [`counters!`](super::counters::counters) makes it.
+/// An enum of counters, as `counters!` makes it.
 pub trait Countable: Copy + 'static {
     /// How many there are.
     const COUNT: usize;
