@@ -17,24 +17,20 @@
     reason = "a lock for the time of a look-up, on threads that serve no hit"
 )]
 
-use std::collections::HashMap;
-use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::counts::{LibraryCount, LibraryCounts};
 use super::failure::{Code, Failure};
-use super::folder::{Folder, Leftover};
+use super::folder::Folder;
+use super::lease_bytes::{Way, stored_id, way_of, write_all};
+use super::lease_table::{Bytes, Lease, Table};
 use crate::fill::disk::DiskTier;
-use crate::store::body_file::BodyFile;
-use crate::store::disk::{Disk, INLINE_MAX, ObjectId};
-use crate::store::{Held, Object};
+use crate::store::Object;
+use crate::store::disk::ObjectId;
 use crate::units::{MonoNanos, UnixSeconds};
-
-/// How much is copied at once.
-const COPY_AT_ONCE: usize = 256 << 10;
 
 /// The time, by both clocks.
 #[derive(Clone, Copy, Debug)]
@@ -99,56 +95,12 @@ pub struct LeaseLine {
     pub is_held: bool,
 }
 
-/// What bytes a file has: two with the same are one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Bytes {
-    /// Those of an object of the disk store.
-    Stored(ObjectId),
-    /// Those of a body in memory, by its address; the lease keeps that from being another's.
-    Body(usize),
-}
-
-#[derive(Debug)]
-struct Lease {
-    path: PathBuf,
-    url: Option<Box<str>>,
-    size: u64,
-    bytes: Vec<Bytes>,
-    body: Weak<Object>,
-    expires: MonoNanos,
-    /// The end that a restart would find.
-    noted: UnixSeconds,
-    /// None of one from an earlier run: how many hold it is not known.
-    holders: Option<u32>,
-    /// Its bytes count against the bound.
-    is_held: bool,
-    /// It was seen that the store has the bytes too, after the lease was known to the store's messenger.
-    is_checked: bool,
-}
-
-#[derive(Debug, Default)]
-struct Table {
-    leases: HashMap<u64, Lease>,
-    /// The leases of the same bytes, by the extensions of their files.
-    files: HashMap<Bytes, Vec<(Box<str>, u64)>>,
-    /// Files that are being made.
-    pending: usize,
-    held: u64,
-    next: u64,
-}
-
 /// See the module's header.
 #[derive(Debug)]
 pub(super) struct Leases {
     folder: Folder,
     table: Mutex<Table>,
     counts: Arc<LibraryCounts>,
-}
-
-/// Where the bytes of a file come from.
-enum Way {
-    Link(PathBuf),
-    Copy,
 }
 
 impl Leases {
@@ -462,77 +414,6 @@ impl Leases {
     }
 }
 
-impl Table {
-    fn find(&self, bytes: Bytes, extension: &str) -> Option<u64> {
-        let files = self.files.get(&bytes)?;
-        let (_, id) = files.iter().find(|(known, _)| **known == *extension)?;
-        let lease = self.leases.get(id)?;
-        let is_same = match bytes {
-            Bytes::Stored(_) => true,
-            Bytes::Body(address) => lease.body.as_ptr() as usize == address,
-        };
-        is_same.then_some(*id)
-    }
-
-    /// Has a lease found by `bytes`, in the place of another.
-    fn enter(&mut self, id: u64, bytes: Bytes, extension: &str) {
-        let files = self.files.entry(bytes).or_default();
-        files.retain(|(known, _)| **known != *extension);
-        files.push((extension.into(), id));
-        if let Some(lease) = self.leases.get_mut(&id) {
-            lease.bytes.push(bytes);
-        }
-    }
-
-    fn restore(&mut self, found: Leftover, now: Now) {
-        let left = Duration::from_secs(found.expires.0.saturating_sub(now.wall.0));
-        // What else has it is the store: its messenger can't tell of this one, so it is looked at again and again.
-        let is_held = Folder::is_alone(&found.path);
-        if is_held {
-            self.held += found.size;
-        }
-        let lease = Lease {
-            path: found.path,
-            url: None,
-            size: found.size,
-            bytes: Vec::new(),
-            body: Weak::new(),
-            expires: now.mono.after(left),
-            noted: found.expires,
-            holders: None,
-            is_held,
-            is_checked: is_held,
-        };
-        self.next = self.next.max(found.id);
-        self.leases.insert(found.id, lease);
-    }
-
-    /// Counts a lease's bytes against the bound.
-    fn hold(&mut self, id: u64) {
-        if let Some(lease) = self.leases.get_mut(&id).filter(|lease| !lease.is_held) {
-            lease.is_held = true;
-            self.held += lease.size;
-        }
-    }
-
-    fn forget(&mut self, id: u64) {
-        let Some(lease) = self.leases.remove(&id) else {
-            return;
-        };
-        for bytes in &lease.bytes {
-            if let Some(files) = self.files.get_mut(bytes) {
-                files.retain(|(_, known)| *known != id);
-                if files.is_empty() {
-                    self.files.remove(bytes);
-                }
-            }
-        }
-        if lease.is_held {
-            self.held = self.held.saturating_sub(lease.size);
-        }
-    }
-}
-
 fn full(reason: String) -> Failure {
     Failure::new(Code::LibraryFull, reason)
 }
@@ -553,86 +434,6 @@ fn failed(error: &io::Error) -> Failure {
         Code::DiskFailed,
         format!("the file could not be put into the library: {error}"),
     )
-}
-
-/// The store's object with a body's bytes.
-fn stored_id(object: &Object) -> Option<ObjectId> {
-    let of_file = || match object.growing()?.file()? {
-        BodyFile::Disk(file) => Some(file.id()),
-        BodyFile::Memory(_) => None,
-    };
-    object.on_disk().or_else(of_file)
-}
-
-/// How a file gets a body's bytes: small ones are copied, as the store has no file of theirs.
-fn way_of(object: &Object, disk: &DiskTier) -> Way {
-    let disk = disk.disk();
-    if let Held::Growing(body) = object.held()
-        && let Some(BodyFile::Disk(file)) = body.file()
-    {
-        return match body.is_kept_in_its_file() {
-            true => Way::Link(disk.path_of(file)),
-            false => Way::Copy,
-        };
-    }
-    match object.on_disk() {
-        Some(id) if object.size() > INLINE_MAX as u64 => match disk.materialise(id) {
-            // What is not as it was written is not handed out: memory has it as it came.
-            Ok(path) if is_intact(disk, id) => Way::Link(path),
-            Ok(_) => Way::Copy,
-            Err(error) => {
-                tracing::debug!("a body is copied, not linked: {error}");
-                Way::Copy
-            }
-        },
-        _ => Way::Copy,
-    }
-}
-
-/// Whether the store's data file has the bytes that were written.
-fn is_intact(disk: &Disk, id: ObjectId) -> bool {
-    match disk.verify(id) {
-        Ok(is_intact) => is_intact,
-        Err(error) => {
-            tracing::debug!("a body is copied, not linked: {error}");
-            false
-        }
-    }
-}
-
-/// Writes all of a body.
-fn write_all(file: &mut File, object: &Object) -> io::Result<()> {
-    if let Some(bytes) = object.in_memory() {
-        return file.write_all(bytes);
-    }
-    let Some(body) = object.growing() else {
-        return Err(io::ErrorKind::Unsupported.into());
-    };
-    let size = body.size().ok_or(io::ErrorKind::UnexpectedEof)?;
-    let mut buffer = vec![0; COPY_AT_ONCE];
-    let mut at = 0;
-    while at < size {
-        let Some((source, run)) = body.file_from(at) else {
-            let bytes = body.memory_from(at).ok_or(io::ErrorKind::UnexpectedEof)?;
-            file.write_all(bytes)?;
-            at += bytes.len() as u64;
-            continue;
-        };
-        let wanted = usize::try_from(run.min(size - at)).unwrap_or(COPY_AT_ONCE);
-        let part = buffer
-            .get_mut(..wanted.min(COPY_AT_ONCE))
-            .unwrap_or_default();
-        match rustix::io::pread(source, &mut *part, at) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(count) => {
-                file.write_all(part.get(..count).unwrap_or_default())?;
-                at += count as u64;
-            }
-            Err(rustix::io::Errno::INTR) => {}
-            Err(errno) => return Err(errno.into()),
-        }
-    }
-    Ok(())
 }
 
 /// The stem of a file's name: what is harmless of the last segment of a URL's path.

@@ -4,6 +4,7 @@ use std::fs;
 
 use super::*;
 use crate::index::responses::Responses;
+use crate::store::Held;
 use crate::store::disk::{Disk, DiskSettings};
 
 struct Rig {

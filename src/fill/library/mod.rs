@@ -18,6 +18,8 @@ mod deposit;
 mod failure;
 mod folder;
 mod hops;
+mod lease_bytes;
+mod lease_table;
 mod leases;
 mod lending;
 mod mailbox;
@@ -26,6 +28,7 @@ mod prefetch;
 mod removal;
 mod seat;
 pub mod settings;
+mod shelf;
 mod tend;
 mod trails;
 
@@ -35,14 +38,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::Mutex;
 
 pub use self::allowed::{HostPattern, public_only};
 use self::bring::{Brought, How};
 pub use self::counts::{LIBRARY_FAMILIES, LibraryCount, LibraryCounts};
 pub use self::failure::{Code, Failure, Party};
-use self::folder::{Folder, lease_name, lease_of};
-use self::leases::{Bounds, Leases, Now, Wanted, stem_of};
+use self::folder::{lease_name, lease_of};
+use self::leases::{Bounds, Now, Wanted, stem_of};
 pub use self::leases::{LeaseLine, Leased, Released};
 pub use self::mailbox::{LIBRARY, Mailbox};
 use self::place::{Place, Plan};
@@ -50,6 +52,7 @@ pub use self::prefetch::{JobLine, JobState, PrefetchOrder};
 use self::prefetch::{Prefetch, Schedule};
 use self::seat::Seat;
 pub use self::settings::{LEASE_MAX, LibrarySettings, PrefetchRule};
+use self::shelf::{Shelf, shelf};
 pub use self::tend::LibraryThread;
 use self::trails::{Fillings, Trails};
 use super::disk::DiskTier;
@@ -61,9 +64,6 @@ use crate::index::sites::SiteTable;
 use crate::store::disk::Extension;
 use crate::sys::clock;
 use crate::units::UnixSeconds;
-
-/// Files of one body and extension are made one at a time; so many different ones side by side.
-const MAKERS: usize = 16;
 
 /// Why the library can't begin.
 #[derive(Debug)]
@@ -123,14 +123,6 @@ pub struct Library {
     prefetch: Prefetch,
     schedule: Schedule,
     counts: Arc<LibraryCounts>,
-}
-
-/// What paths are made with.
-#[derive(Debug)]
-struct Shelf {
-    tier: Arc<DiskTier>,
-    leases: Arc<Leases>,
-    makers: [Mutex<()>; MAKERS],
 }
 
 /// What is asked for.
@@ -379,56 +371,6 @@ impl Library {
     fn size_max(&self) -> u64 {
         self.disk_max
     }
-}
-
-impl Shelf {
-    /// Makes a file, unless somebody has just made the same.
-    async fn make(&self, wanted: &Wanted<'_>, bounds: Bounds) -> Result<Leased, Failure> {
-        let address = Arc::as_ptr(wanted.object) as usize / 64;
-        let Some(maker) = self.makers.get(address % MAKERS) else {
-            return Err(Failure::new(Code::Busy, "nobody makes files"));
-        };
-        let _turn = maker.lock().await;
-        if let Some(leased) = self.leases.reuse(wanted, now()) {
-            return Ok(leased);
-        }
-        let (leases, tier) = (Arc::clone(&self.leases), Arc::clone(&self.tier));
-        let object = Arc::clone(wanted.object);
-        let (stem, extension) = (wanted.stem.to_owned(), wanted.extension.to_owned());
-        let (url, lease) = (wanted.url.to_owned(), wanted.lease);
-        let made = tokio::task::spawn_blocking(move || {
-            let wanted = Wanted {
-                object: &object,
-                stem: &stem,
-                extension: &extension,
-                url: &url,
-                lease,
-            };
-            leases.make(&wanted, &tier, bounds, now())
-        });
-        made.await
-            .unwrap_or_else(|_| Err(Failure::new(Code::DiskFailed, "making the file broke off")))
-    }
-}
-
-fn shelf(
-    tier: &Arc<DiskTier>,
-    group: Option<u32>,
-    counts: &Arc<LibraryCounts>,
-) -> std::io::Result<Shelf> {
-    let folder = Folder::open(tier.disk().folder(), group)?;
-    let leases = Arc::new(Leases::open(folder, now(), Arc::clone(counts))?);
-    let told = Arc::downgrade(&leases);
-    tier.tell_of_gone(Arc::new(move |id| {
-        if let Some(leases) = told.upgrade() {
-            leases.gone(id);
-        }
-    }));
-    Ok(Shelf {
-        tier: Arc::clone(tier),
-        leases,
-        makers: std::array::from_fn(|_| Mutex::new(())),
-    })
 }
 
 /// Whether the library may fetch `url` by these settings, beside these sites.
