@@ -59,7 +59,7 @@ pub enum NoTarget {
     PrivateAddress(String),
     /// There is no such profile.
     NoProfile(String),
-    /// The profile is not for the URL's host, and shows fields that are no business of others.
+    /// The profile is not for the URL's host, which could show what it is shown to others.
     OtherHost(String),
 }
 
@@ -203,7 +203,8 @@ impl Routes {
         }
     }
 
-    /// The way with a profile that the caller names: only to hosts that the config names, and fixed fields only to the profile's own.
+    /// The way with a profile that the caller names: only to hosts that the config names, and what could be shown to others only to the
+    /// profile's own.
     fn with_profile(
         &self,
         profile: &Arc<Profile>,
@@ -218,7 +219,10 @@ impl Routes {
             (None, None) => self.public_only(url, Some(profile))?,
             _ => false,
         };
-        if !is_own && !is_sites && profile.kind() == ProfileKind::Headers {
+        // A site's own URLs are asked whatever the endpoint of another profile is.
+        let at_its_endpoint = site.is_none() && profile.has_endpoint();
+        let fits = is_sites || at_its_endpoint || profile.is_for(&url.authority());
+        if !fits && profile.can_be_replayed() {
             return Err(NoTarget::OtherHost(profile.name().to_owned()));
         }
         match site {
@@ -305,6 +309,7 @@ mod tests {
         let rules = [
             profile("bucket", ProfileKind::S3, "b.example"),
             profile("token", ProfileKind::Headers, "t.example"),
+            profile("blobs", ProfileKind::Azure, "z.example"),
         ];
         let profiles = Profiles::following(&Profiles::default(), &rules, &Environment::default());
         let origin = OriginRule {
@@ -366,11 +371,14 @@ mod tests {
             resolve(&routes, "http://a.wide.example/a", Some("bucket")),
             found("http://a.wide.example/a", Some("bucket"), true)
         );
-        // Fixed fields are for a profile's own hosts.
-        assert_eq!(
-            resolve(&routes, "http://a.wide.example/a", Some("token")),
-            Err(NoTarget::OtherHost("token".to_owned()))
-        );
+        // Fixed fields, and signatures of Azure, are for a profile's own hosts.
+        for name in ["token", "blobs"] {
+            let refused = Err(NoTarget::OtherHost(name.to_owned()));
+            assert_eq!(
+                resolve(&routes, "http://a.wide.example/a", Some(name)),
+                refused
+            );
+        }
         assert_eq!(
             resolve(&routes, "http://127.0.0.1:81/a", None),
             found("http://127.0.0.1:81/a", None, false)
