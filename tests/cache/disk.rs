@@ -91,6 +91,30 @@ before_an_origin!(
 );
 
 before_an_origin!(
+    what_is_invalidated_before_it_is_written_and_then_validated_is_there_after_a_restart,
+    stored(),
+    |origin, server| {
+        origin.otherwise(|asked| match asked.method.as_str() {
+            "GET" => Made::new(1, 100).max_age(600).reply(asked),
+            _ => reply(200).body("done"),
+        });
+        let paths: Vec<String> = (0..20).map(|number| format!("/{number}")).collect();
+        for path in &paths {
+            fetch_get(server, path).expect(200);
+            fetch(server, &Request::new("DELETE", path)).expect(200);
+            // RFC 9111 s4.4: validated before it is used again.
+            expect_forward(&fetch_get(server, path), "stale");
+        }
+        server.restart();
+        origin.forget();
+        for path in &paths {
+            expect_hit(&fetch_get(server, path));
+        }
+        assert_eq!(origin.asked().len(), 0);
+    }
+);
+
+before_an_origin!(
     what_is_safe_on_disk_is_there_after_a_kill,
     stored(),
     |origin, server| {

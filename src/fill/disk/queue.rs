@@ -144,6 +144,11 @@ impl Porter {
 
     fn update(&self, response: &Arc<Response>, began: Epoch) {
         let Some(id) = response.object.on_disk() else {
+            // It was invalidated before it was written, so that it was refused; it has been validated since.
+            let is_whole = response.object.in_memory().is_some();
+            if is_whole && self.is_current(response) {
+                self.save(response, began);
+            }
             return;
         };
         let label = label_of(response);
@@ -158,6 +163,13 @@ impl Porter {
             }
         };
         self.counts.bump(count);
+    }
+
+    /// Whether memory still has this very response.
+    fn is_current(&self, response: &Arc<Response>) -> bool {
+        let stored = self.responses.find(&response.key);
+        let mut all = stored.iter().flat_map(|stored| stored.iter());
+        all.any(|one| Arc::ptr_eq(one, response))
     }
 }
 

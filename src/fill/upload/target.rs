@@ -331,6 +331,31 @@ mod tests {
     }
 
     #[test]
+    fn what_could_be_shown_to_others_is_for_the_hosts_of_its_profile() {
+        let mut routes = routes();
+        routes.hosts = Arc::new(ArcSwap::from_pointee(UploadHosts {
+            patterns: vec![HostPattern::new("*", None)],
+            ..UploadHosts::default()
+        }));
+        let target = |url: &str, name| routes.resolve(url, Some(name)).map(|target| target.url());
+        // Fixed fields, and signatures of Azure.
+        for (name, own) in [
+            ("token", "http://t.example/a"),
+            ("blobs", "http://z.example/a"),
+        ] {
+            assert_eq!(target(own, name).as_deref(), Ok(own));
+            for other in [
+                "http://a.example/a",
+                "http://b.example/a",
+                "http://s.example/a",
+            ] {
+                let refused = Err(NoTarget::OtherHost(name.to_owned()));
+                assert_eq!(target(other, name), refused, "{other}");
+            }
+        }
+    }
+
+    #[test]
     fn host_of_the_config_is_a_target_at_its_public_addresses() {
         let mut routes = routes();
         let resolve = |routes: &Routes, url: &str, named| {
@@ -371,14 +396,6 @@ mod tests {
             resolve(&routes, "http://a.wide.example/a", Some("bucket")),
             found("http://a.wide.example/a", Some("bucket"), true)
         );
-        // Fixed fields, and signatures of Azure, are for a profile's own hosts.
-        for name in ["token", "blobs"] {
-            let refused = Err(NoTarget::OtherHost(name.to_owned()));
-            assert_eq!(
-                resolve(&routes, "http://a.wide.example/a", Some(name)),
-                refused
-            );
-        }
         assert_eq!(
             resolve(&routes, "http://127.0.0.1:81/a", None),
             found("http://127.0.0.1:81/a", None, false)
