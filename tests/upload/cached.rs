@@ -273,6 +273,59 @@ fn what_was_changed_while_the_file_was_on_its_way_is_not_cached() {
     );
 }
 
+/// `upload.cache` or `cache=true` must not show what a private bucket was given to all who can ask the site for all hosts.
+#[test]
+fn file_for_a_bucket_is_not_stored_as_that_of_the_site_for_all_hosts() {
+    let (public, bucket) = (Origin::start(), Origin::start());
+    public.otherwise(|_| reply(200).body("public"));
+    bucket.otherwise(|_| said(200));
+    let mut setup = Setup::new().disk(&["size = \"64MiB\""]);
+    setup.config.sites.push(format!(
+        "origin = {:?}\n[[site.rule]]\npath = \"/\"\n{HOUR}\n[[profile]]\nname = \"s3\"\nkind = \"s3\"\n\
+         domains = [\"*.s3.internal\"]\nendpoint = {:?}\npath_style = true\naccess_key_id = \"AK\"\n\
+         secret_access_key = \"hidden\"",
+        public.url(),
+        bucket.url()
+    ));
+    let server = setup.start(Driver::Epoll);
+    upload(&server, "http://calls.s3.internal/a.wav", "", b"private");
+    assert_eq!(methods(&bucket.asked()), ["PUT"]);
+    let answer = server.ask(&get("/a.wav").host("calls.s3.internal"));
+    answer.expect(200).expect_body(b"public");
+    let told = server.output();
+    assert!(told.contains("where the file did not go"), "{told}");
+    assert!(metric(
+        &server,
+        "hotplate_uploads_cached_total{result=\"not-stored\"} 1"
+    ));
+}
+
+#[test]
+fn file_is_not_stored_as_that_of_an_origin_that_a_reload_has_put_in_the_place_of_its_own() {
+    let (first, second) = (Origin::start(), Origin::start());
+    let gate = Gate::new();
+    let held = gate.clone();
+    first.on("/a.wav", move |_| reply(201).wait(&held).body(""));
+    second.otherwise(|_| reply(200).max_age(600).body("the second's"));
+    let server = with(&first, HOUR, "", "cache = true");
+    let answer = put(&server, &url("/a.wav"), "", b"the first's");
+    let id = json(&answer)["id"].as_u64().expect("a number");
+    gate.await_reached(1);
+    let mut config = server.config.clone();
+    config.sites[0] = config.sites[0].replace(&first.url(), &second.url());
+    server.reload_text(&config.text(server.driver));
+    eventually(PATIENCE, "the second is asked", || {
+        ask(&server, "/b.wav").body == b"the second's"
+    });
+    gate.open();
+    await_state(&server, id, "done");
+    ask(&server, "/a.wav")
+        .expect(200)
+        .expect_body(b"the second's");
+    let told = server.output();
+    assert!(told.contains("asks another origin"), "{told}");
+}
+
 #[test]
 fn key_of_the_library_is_the_one_that_an_upload_makes_stale() {
     let origin = Origin::start();

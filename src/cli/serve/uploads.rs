@@ -117,7 +117,7 @@ async fn take_in(cache: CacheOperator, library: Arc<Library>, uploaded: Uploaded
     // Before what is stored is made invalid on its behalf.
     let is_newest = deposit
         .as_ref()
-        .map(|deposit| library.is_newest(&url, profile, deposit));
+        .map(|(deposit, sent_to)| library.is_newest(&url, profile, deposit, sent_to));
     let urls: Vec<String> = std::iter::once(url.clone()).chain(moved_to).collect();
     for url in &urls {
         library.invalidate(url).await;
@@ -133,12 +133,12 @@ async fn take_in(cache: CacheOperator, library: Arc<Library>, uploaded: Uploaded
         }
         Err(_) => tracing::error!("what is stored of an uploaded URL may still be used"),
     }
-    let Some(deposit) = deposit else {
+    let Some((deposit, sent_to)) = deposit else {
         return false;
     };
     let stored = match is_newest {
         Some(Err(why)) => Err(why),
-        _ => library.take_in(&url, profile, deposit).await,
+        _ => library.take_in(&url, profile, deposit, &sent_to).await,
     };
     if let Err(why) = &stored {
         // A query may be a signature.

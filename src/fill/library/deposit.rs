@@ -4,11 +4,37 @@ use std::sync::Arc;
 
 use super::Library;
 use super::bring::order;
-use super::place::Place;
+use super::place::{Place, Plan, Source};
 use crate::cache::order::{Deposit, Outcome};
+use crate::fill::origin::{Asker, OriginSettings};
+use crate::fill::origins;
+use crate::fill::profile::Profile;
+use crate::http::authority::host_of;
 use crate::index::responses::invalidate_key;
 use crate::policy::cache_status::Forward;
+use crate::policy::origin_rule::OriginUrl;
 use crate::store::Reading;
+
+/// Who an upload was really sent to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentTo {
+    /// The origin's URL that was asked.
+    pub url: OriginUrl,
+    /// The name of the profile that it was asked with.
+    pub profile: Option<String>,
+}
+
+impl SentTo {
+    /// What is asked with these settings.
+    #[must_use]
+    pub fn of(settings: &OriginSettings) -> Option<Self> {
+        let profile = settings.profile.as_ref();
+        Some(Self {
+            url: settings.urls.first()?.clone(),
+            profile: profile.map(|profile| profile.name().to_owned()),
+        })
+    }
+}
 
 impl Library {
     /// Has what is stored of a URL, with whatever credentials, validated before it is used again (RFC 9111 s4.4).
@@ -37,8 +63,9 @@ impl Library {
         url: &str,
         profile: Option<&str>,
         deposit: &Deposit,
+        sent_to: &SentTo,
     ) -> Result<(), String> {
-        let place = Place::of(url, profile, &self.plan()).map_err(|failure| failure.to_string())?;
+        let place = place_of(url, profile, sent_to, &self.plan())?;
         let none = std::iter::empty();
         match self
             .responses
@@ -58,9 +85,10 @@ impl Library {
         url: &str,
         profile: Option<&str>,
         mut deposit: Deposit,
+        sent_to: &SentTo,
     ) -> Result<(), String> {
         let plan = self.plan();
-        let place = Place::of(url, profile, &plan).map_err(|failure| failure.to_string())?;
+        let place = place_of(url, profile, sent_to, &plan)?;
         deposit.began = self.responses.epoch();
         let mut fetch = order(&place, &plan, self.fields(&plan), Forward::Request);
         fetch.deposit = Some(deposit);
@@ -89,5 +117,46 @@ impl Library {
         stored
             .unwrap_or(Err("it took longer than library.get_timeout"))
             .map_err(str::to_owned)
+    }
+}
+
+/// The place of a URL whose GET would be answered by whom an upload was sent to. What one origin was given is nobody's to have
+/// under the key of another, which may be open to all.
+fn place_of(
+    url: &str,
+    profile: Option<&str>,
+    sent_to: &SentTo,
+    plan: &Plan,
+) -> Result<Place, String> {
+    let place = Place::of(url, profile, plan).map_err(|failure| failure.to_string())?;
+    let asked = match &place.source {
+        Source::Site(id) => {
+            let host = host_of(&place.authority).unwrap_or_default();
+            if plan.sites.named(host) != Some(*id) {
+                return Err(
+                    "no [[site]] names its host, and neither does library.hosts: what is stored of it is that of the site for all \
+                     hosts, where the file did not go"
+                        .to_owned(),
+                );
+            }
+            let rule = plan.sites.rule(*id).and_then(|rule| rule.origin.as_ref());
+            let settings =
+                rule.and_then(|rule| origins::settings_of(rule, &plan.profiles, Asker::Own));
+            settings.as_ref().and_then(SentTo::of)
+        }
+        Source::Own { url, profile, .. } => Some(SentTo {
+            url: profile
+                .as_ref()
+                .map_or_else(|| url.clone(), |profile: &Arc<Profile>| profile.place(url)),
+            profile: profile.as_ref().map(|profile| profile.name().to_owned()),
+        }),
+    };
+    if asked.as_ref() == Some(sent_to) {
+        Ok(place)
+    } else {
+        Err(
+            "a GET of its URL asks another origin, or with another profile, than it was sent to"
+                .to_owned(),
+        )
     }
 }

@@ -42,6 +42,7 @@ use arc_swap::ArcSwap;
 pub use self::allowed::{HostPattern, public_only};
 use self::bring::{Brought, How};
 pub use self::counts::{LIBRARY_FAMILIES, LibraryCount, LibraryCounts};
+pub use self::deposit::SentTo;
 pub use self::failure::{Code, Failure, Party};
 use self::folder::{lease_name, lease_of};
 use self::leases::{Bounds, Now, Wanted, stem_of};

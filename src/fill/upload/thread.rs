@@ -25,6 +25,7 @@ use super::target::Target;
 use super::transfer::{self, Success};
 use super::verdict::Failure;
 use crate::cache::order::Deposit;
+use crate::fill::library::SentTo;
 use crate::fill::origin::OriginCounts;
 use crate::index::cached::Epoch;
 use crate::index::responses::Responses;
@@ -45,8 +46,8 @@ pub struct Uploaded {
     pub moved_to: Option<String>,
     /// The profile that the caller named.
     pub profile: Option<String>,
-    /// What is to be stored of it; none: nothing.
-    pub deposit: Option<Deposit>,
+    /// What is to be stored of it, and who has got it; none: nothing.
+    pub deposit: Option<(Deposit, SentTo)>,
 }
 
 /// Is told what was uploaded; whether that is stored now.
@@ -174,9 +175,9 @@ impl Sender {
         let result = self.attempt(&record, sent).await;
         let counts = &self.uploads.counts;
         match result {
-            Ok(success) => {
+            Ok((success, target)) => {
                 counts.bump(UploadCount::AttemptDone);
-                self.uploaded(&record, &success, began).await;
+                self.uploaded(&record, &success, &target, began).await;
                 self.done(&record, &success);
             }
             Err(failure) => {
@@ -194,7 +195,7 @@ impl Sender {
         &self,
         record: &Record,
         sent: Arc<std::sync::atomic::AtomicU64>,
-    ) -> Result<Success, Failure> {
+    ) -> Result<(Success, Target), Failure> {
         let uploads = &self.uploads;
         let file = uploads.spool.data(record.id).map_err(|error| {
             Failure::permanent(format!("the spooled file can't be read: {error}"))
@@ -231,7 +232,7 @@ impl Sender {
         if progress.id().is_some() {
             self.progress.borrow_mut().insert(record.id, progress);
         }
-        result
+        result.map(|success| (success, road.target))
     }
 
     /// The way to a URL. What the config does not name any more may come back with the next reload.
@@ -261,13 +262,10 @@ impl Sender {
     }
 
     /// What is cached of the URL is not what is there now; the file may be.
-    async fn uploaded(&self, record: &Record, success: &Success, began: Epoch) {
+    async fn uploaded(&self, record: &Record, success: &Success, target: &Target, began: Epoch) {
         let uploads = &self.uploads;
         // In the form that keys are made of.
-        let target = uploads
-            .routes
-            .resolve(&record.url, record.profile.as_deref());
-        let url = target.map_or_else(|_| record.url.clone(), |target| target.url());
+        let url = target.url();
         let is_copy = record.cache && success.is_at_its_url();
         if record.cache && !is_copy {
             let (id, status) = (record.id, success.status);
@@ -276,12 +274,15 @@ impl Sender {
             );
         }
         let deposit = match uploads.spool.data(record.id) {
-            Ok(file) if is_copy => Some(Deposit {
-                fields: success.fields(&record.content_type),
-                file: Arc::new(file),
-                size: record.size,
-                sum: record.sum,
-                began,
+            Ok(file) if is_copy => SentTo::of(&target.settings).map(|sent_to| {
+                let deposit = Deposit {
+                    fields: success.fields(&record.content_type),
+                    file: Arc::new(file),
+                    size: record.size,
+                    sum: record.sum,
+                    began,
+                };
+                (deposit, sent_to)
             }),
             _ => None,
         };
