@@ -206,7 +206,8 @@ impl Failure {
             ),
             BodyFault::Gone | BodyFault::Unwanted => (
                 Code::DiskFailed,
-                "what was stored of it was purged, evicted or damaged while it was brought, and so it was when it was fetched anew; ask                  again",
+                "what was stored of it was purged, evicted or damaged while it was brought, and so it was when it was fetched anew; \
+                 ask again",
             ),
             BodyFault::TooLarge => (
                 Code::TooLarge,
@@ -214,7 +215,8 @@ impl Failure {
             ),
             BodyFault::NoRoom => (
                 Code::DiskFull,
-                "the disk store has no room: its file system is full, or all of disk.size is in use; the rest of the body was more than                  memory takes meanwhile",
+                "the disk store has no room: its file system is full, or all of disk.size is in use; the rest of the body was more \
+                 than memory takes meanwhile",
             ),
             BodyFault::StoreFailed => (
                 Code::DiskFailed,
@@ -264,6 +266,37 @@ mod tests {
                 is_callers,
                 (400..429).contains(&code.status()) && *code != Code::NotFound
             );
+        }
+    }
+    #[test]
+    fn reasons_have_no_runs_of_spaces() {
+        let bodies = [
+            BodyFault::BrokenOff,
+            BodyFault::Changed,
+            BodyFault::Gone,
+            BodyFault::Unwanted,
+            BodyFault::TooLarge,
+            BodyFault::NoRoom,
+            BodyFault::StoreFailed,
+            BodyFault::Busy,
+        ];
+        let rules = [
+            Rule::OriginUnreachable,
+            Rule::OriginNameUnknown,
+            Rule::OriginAddressRefused,
+            Rule::OriginCredentials,
+            Rule::CredentialsNotLent,
+            Rule::OriginTimeout,
+            Rule::OriginBusy,
+            Rule::Loop,
+            Rule::OnlyIfCached,
+            Rule::OriginBroken,
+        ];
+        let of_bodies = bodies.map(|fault| Failure::of_body(fault, "http://a/"));
+        let of_rules = rules.map(|rule| Failure::of_rule(rule, "http://a/"));
+        for failure in of_bodies.iter().chain(&of_rules) {
+            let reason = &failure.reason;
+            assert!(!reason.contains("  ") && !reason.contains('\n'), "{reason}");
         }
     }
 }
