@@ -353,11 +353,78 @@ fn put_that_no_origin_answers_is_err_zero() {
     assert_eq!(answer.needs("hotplate-code"), "origin_unreachable");
     let none = server.folder.path("none.wav");
     for (url, file, code) in [
-        ("http://media.test/a.wav", &none, "invalid_option"),
+        ("http://media.test/a.wav", &none, "file"),
         ("nonsense", &file, "invalid_url"),
     ] {
         let answer = put(url, file);
         assert_eq!(answer.body, b"-ERR 0\n", "{url}");
         assert_eq!(answer.needs("hotplate-code"), code, "{url}");
     }
+}
+
+#[test]
+fn put_that_fails_tells_its_cause_in_the_words_of_uploads() {
+    let mut origin = Origin::start();
+    origin.says("/201.wav", reply(201).body(""));
+    let port = origin.url().rsplit(':').next().expect("a port").to_owned();
+    let profiles = "[[profile]]\nname = \"fields\"\nkind = \"headers\"\nrequest_headers = [\"X-Key: hidden\"]\n\
+                    [[profile]]\nname = \"keyless\"\nkind = \"s3\"\ninstance_role = false\ndomains = [\"keyless.test\"]";
+    let shelf = Shelf::plain().site("media.test", &origin, "");
+    let server = shelf.with(|mut setup| {
+        setup.config.fill.push(format!(
+            "[upload]\nhosts = [\"*\"]\nsize = \"64KiB\"\nqueue = 5\nretry_min = \"1h\"\n{profiles}"
+        ));
+        setup.config.environment = vec![("HOME".to_owned(), "/nonexistent".to_owned())];
+        setup
+    });
+    let server = server.start();
+    let (file, large) = (server.folder.path("a.wav"), server.folder.path("b.wav"));
+    std::fs::write(&file, b"abc").unwrap();
+    std::fs::write(&large, content(1, 0..100_000)).unwrap();
+    let private = format!("http://localhost:{port}/a.wav");
+    let put = |url: &str, file: &Path, code: &str, fault: &str| {
+        let line = format!("http_put {url} {}", file.display());
+        let request = Request::new("POST", "/api/fs").body(line.as_bytes());
+        let answer = server.ask_admin(&request);
+        assert_eq!(answer.body, b"-ERR 0\n", "{url}");
+        assert_eq!(answer.needs("hotplate-code"), code, "{url}");
+        assert_eq!(answer.needs("hotplate-fault"), fault, "{url}");
+        answer.status
+    };
+    let media = "http://media.test/a.wav";
+    for (url, file, code, fault) in [
+        (
+            "{profile=fields}http://media.test/a.wav",
+            &file,
+            "invalid_option",
+            "caller",
+        ),
+        (
+            "http://10.0.0.1/a.wav",
+            &file,
+            "address_not_allowed",
+            "caller",
+        ),
+        (media, &large, "spool_full", "hotplate"),
+        (private.as_str(), &file, "address_not_allowed", "caller"),
+        (
+            "http://keyless.test/a.wav",
+            &file,
+            "credentials",
+            "hotplate",
+        ),
+        (
+            "http://none.invalid/a.wav",
+            &file,
+            "origin_name_unknown",
+            "origin",
+        ),
+    ] {
+        assert_eq!(put(url, file, code, fault), 200);
+    }
+    origin.go_down();
+    for _ in 0..2 {
+        put(media, &file, "origin_unreachable", "origin");
+    }
+    assert_eq!(put(media, &file, "queue_full", "hotplate"), 429);
 }

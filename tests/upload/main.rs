@@ -31,3 +31,5 @@ mod queue;
 mod record;
 #[cfg(test)]
 mod roles;
+#[cfg(test)]
+mod told;

@@ -62,6 +62,22 @@ pub(crate) fn json(answer: &Answer) -> Value {
     answer.json()
 }
 
+/// The answer has this status, and says why in `error`, `code` and `fault`.
+#[track_caller]
+pub(crate) fn assert_why(answer: &Answer, status: u16, (code, fault): (&str, &str)) {
+    answer.expect(status);
+    let why = json(answer);
+    assert_eq!(
+        (why["code"].as_str(), why["fault"].as_str()),
+        (Some(code), Some(fault)),
+        "{why}"
+    );
+    assert!(
+        why["error"].is_string() || why["reason"].is_string(),
+        "{why}"
+    );
+}
+
 /// What is known of an upload.
 pub(crate) fn status(server: &Server, id: u64) -> Value {
     let answer = server.ask_admin(&get(&format!("/api/cache/uploads?id={id}")));

@@ -16,8 +16,8 @@ use super::{RETRY_AFTER_SECONDS, remove_url};
 use crate::admin::observed::Observed;
 use crate::admin::operator::purge::{Meant, PurgeOrder};
 use crate::admin::route::{Answer, TEXT, answer};
-use crate::fill::library::{Code, Failure, GetOrder, Library, PrefetchOrder};
-use crate::fill::upload::{NoTarget, Order, Refused, State, Status, Uploads};
+use crate::fill::library::{Code, Failure, GetOrder, Library, Party, PrefetchOrder};
+use crate::fill::upload::{Order, Refused, State, Status, Uploads};
 
 /// How long a put waits for its origin: as long as mod_http_cache gives a transfer. The upload itself goes on.
 const PUT_PATIENCE: Duration = Duration::from_secs(300);
@@ -25,7 +25,40 @@ const PUT_PATIENCE: Duration = Duration::from_secs(300);
 /// A reply, and why it is no success.
 struct Reply {
     text: String,
-    why: Option<Failure>,
+    why: Option<Why>,
+}
+
+/// Why: the library's words, or those of uploads.
+struct Why {
+    code: &'static str,
+    fault: Party,
+    reason: String,
+}
+
+impl Why {
+    fn new(code: Code, reason: impl Into<String>) -> Self {
+        Failure::new(code, reason).into()
+    }
+}
+
+impl From<Failure> for Why {
+    fn from(failure: Failure) -> Self {
+        Self {
+            code: failure.code.name(),
+            fault: failure.code.party(),
+            reason: failure.reason,
+        }
+    }
+}
+
+impl From<&Refused> for Why {
+    fn from(refused: &Refused) -> Self {
+        Self {
+            code: refused.code(),
+            fault: refused.party(),
+            reason: refused.to_string(),
+        }
+    }
 }
 
 impl Reply {
@@ -36,10 +69,10 @@ impl Reply {
         }
     }
 
-    fn failed(text: impl Into<String>, why: Failure) -> Self {
+    fn failed(text: impl Into<String>, why: impl Into<Why>) -> Self {
         Self {
             text: text.into(),
-            why: Some(why),
+            why: Some(why.into()),
         }
     }
 }
@@ -64,7 +97,7 @@ pub(super) async fn command(observed: &Observed, library: &Arc<Library>, body: &
             let removed = remove_url(library, &observed.cache, &url).await;
             Reply {
                 text: "+OK\n".to_owned(),
-                why: removed.err(),
+                why: removed.err().map(Why::from),
             }
         }
         Words::Clear => clear(observed).await,
@@ -130,8 +163,8 @@ async fn clear(observed: &Observed) -> Reply {
     };
     let why = match tokio::task::spawn_blocking(purge).await {
         Ok(Ok(_)) => None,
-        Ok(Err(error)) => Some(Failure::new(Code::DiskFailed, error.to_string())),
-        Err(_) => Some(Failure::new(Code::DiskFailed, "it broke off")),
+        Ok(Err(error)) => Some(Why::new(Code::DiskFailed, error.to_string())),
+        Err(_) => Some(Why::new(Code::DiskFailed, "it broke off")),
     };
     Reply {
         text: "+OK\n".to_owned(),
@@ -159,7 +192,7 @@ fn profile(library: &Library, options: &Options) -> Option<String> {
 async fn put(uploads: Option<&Arc<Uploads>>, order: Order, file: PathBuf) -> Reply {
     let Some(uploads) = uploads else {
         let why = "uploads are off: they need a folder, [upload] path or [disk] path";
-        return not_sent(None, Failure::new(Code::NoDisk, why));
+        return not_sent(None, Why::new(Code::NoDisk, why));
     };
     let copying = {
         let uploads = Arc::clone(uploads);
@@ -168,13 +201,13 @@ async fn put(uploads: Option<&Arc<Uploads>>, order: Order, file: PathBuf) -> Rep
     let accepted = copying.await.unwrap_or(Err(Refused::BrokenOff));
     let id = match accepted {
         Ok(id) => id,
-        Err(refused) => return not_sent(None, not_accepted(&refused)),
+        Err(refused) => return not_sent(None, Why::from(&refused)),
     };
     match uploads.wait(id, 0, PUT_PATIENCE).await {
         Some(status) => sent(&status),
         None => {
             let why = "it was accepted, and is unknown now: somebody dropped it";
-            not_sent(None, Failure::new(Code::NoJob, why))
+            not_sent(None, Why::new(Code::NoUpload, why))
         }
     }
 }
@@ -188,59 +221,37 @@ fn sent(upload: &Status) -> Reply {
         State::Dropped => "it was dropped",
         State::Waiting | State::Running | State::Recording => "it is kept, and tried again",
     };
-    let why = upload.reason.as_deref().unwrap_or("no answer came in time");
-    let code = match upload.status {
-        Some(_) => Code::OriginStatus,
-        None => Code::OriginUnreachable,
+    let (cause, why) = match (&upload.cause, upload.state) {
+        (Some(cause), _) => (*cause, upload.reason.as_deref().unwrap_or_default()),
+        (None, State::Waiting) => (Code::Busy, "its turn did not come in time"),
+        (None, _) => (Code::OriginTimeout, "no answer came in time"),
     };
-    let failure = Failure {
-        origin_status: upload.status,
-        ..Failure::new(code, format!("{why}; upload {id}: {goes_on}"))
-    };
-    not_sent(upload.status, failure)
+    let why = Why::new(cause, format!("{why}; upload {id}: {goes_on}"));
+    not_sent(upload.status, why)
 }
 
 /// The reply to a put that has not come to its end, with the origin's status where it answered.
-fn not_sent(status: Option<u16>, why: Failure) -> Reply {
+fn not_sent(status: Option<u16>, why: Why) -> Reply {
     Reply::failed(format!("-ERR {}\n", status.unwrap_or(0)), why)
-}
-
-/// Why a file was not taken.
-fn not_accepted(refused: &Refused) -> Failure {
-    let code = match refused {
-        Refused::Url(NoTarget::HostNotAllowed(_)) => Code::HostNotAllowed,
-        Refused::Url(NoTarget::PrivateAddress(_)) => Code::AddressNotAllowed,
-        Refused::Url(_) => Code::InvalidUrl,
-        Refused::ContentType | Refused::Extension | Refused::File(_) | Refused::BrokenOff => {
-            Code::InvalidOption
-        }
-        Refused::QueueFull(_) => Code::QueueFull,
-        Refused::BytesFull(_) | Refused::DiskFull(_) => Code::LibraryFull,
-        Refused::Disk(..) => Code::DiskFailed,
-    };
-    Failure::new(code, refused.to_string())
 }
 
 fn told(reply: Reply) -> Answer {
     // HTTP clients are told of a full queue as everywhere; else mod_http_cache's words are all there is.
-    let is_full = |why: &Failure| why.code == Code::QueueFull;
+    let is_full = |why: &Why| why.code == Code::QueueFull.name();
     let status = match reply.why.as_ref().is_some_and(is_full) {
         true => StatusCode::TOO_MANY_REQUESTS,
         false => StatusCode::OK,
     };
     let mut answer = answer(status, TEXT, reply.text);
-    if let Some(failure) = reply.why {
+    if let Some(why) = reply.why {
         let headers = answer.headers_mut();
         if status == StatusCode::TOO_MANY_REQUESTS {
             headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
         }
-        headers.insert(
-            "hotplate-code",
-            HeaderValue::from_static(failure.code.name()),
-        );
-        let fault = failure.code.party().name();
+        headers.insert("hotplate-code", HeaderValue::from_static(why.code));
+        let fault = why.fault.name();
         headers.insert("hotplate-fault", HeaderValue::from_static(fault));
-        let plain: String = failure
+        let plain: String = why
             .reason
             .chars()
             .map(|letter| {

@@ -20,7 +20,8 @@ use tokio::time::timeout;
 use self::receive::Receiver;
 use super::query::Query;
 use super::route::{Answer, JSON, answer, failure};
-use crate::fill::upload::{NotClosed, Order, Refused, State, Status, Uploads};
+use crate::fill::library::Code;
+use crate::fill::upload::{Order, Refused, State, Status, Uploads};
 
 /// Longest wait for an attempt; who wants to wait longer asks for the status.
 const WAIT_MAX: Duration = Duration::from_secs(60);
@@ -108,12 +109,12 @@ where
     let uploads = uploads.ok_or_else(off)?;
     let asked = Asked::read(query).ok_or_else(|| {
         let error = "url=URL is needed; profile=NAME, content_type=TYPE, cache=true, wait=true and file=PATH may stand beside it, percent-encoded";
-        failure(StatusCode::BAD_REQUEST, error)
+        refusal(Code::InvalidOption, error)
     })?;
     let accepted = match asked.file {
         Some(_) if !body.is_end_stream() => {
             let error = "either file=PATH or a body, not both";
-            return Err(failure(StatusCode::BAD_REQUEST, error));
+            return Err(refusal(Code::InvalidOption, error));
         }
         Some(file) => {
             let (uploads, order) = (Arc::clone(uploads), asked.order);
@@ -133,9 +134,9 @@ where
     };
     Ok(match status {
         Some(status) => told(&status),
-        None => failure(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "it was accepted and is unknown now",
+        None => refusal(
+            Code::Dropped,
+            "it was accepted, and is unknown now: somebody dropped it",
         ),
     })
 }
@@ -169,7 +170,8 @@ where
     }
 }
 
-/// The answer that tells of one upload: 200 when it is at the origin, 202 as long as it will be, 502 when it was given up.
+/// The answer that tells of one upload: 200 when it is at the origin, 202 as long as it will be, 502 when it was given up, 410 when
+/// somebody dropped it.
 fn told(status: &Status) -> Answer {
     let code = match status.state {
         State::Done => StatusCode::OK,
@@ -180,10 +182,10 @@ fn told(status: &Status) -> Answer {
     json(code, status)
 }
 
-/// Why a file is not accepted.
+/// Why something is not done.
 #[derive(Serialize)]
-struct Why {
-    error: String,
+struct Why<'e> {
+    error: &'e str,
     code: &'static str,
     fault: &'static str,
 }
@@ -200,7 +202,7 @@ fn refuse(refused: &Refused) -> Answer {
         Refused::Disk(..) => StatusCode::SERVICE_UNAVAILABLE,
     };
     let why = Why {
-        error: refused.to_string(),
+        error: &refused.to_string(),
         code: refused.code(),
         fault: refused.party().name(),
     };
@@ -212,6 +214,17 @@ fn refuse(refused: &Refused) -> Answer {
     answer
 }
 
+/// The answer to what is not done, with the status of its code.
+fn refusal(code: Code, error: &str) -> Answer {
+    let status = StatusCode::from_u16(code.status());
+    let why = Why {
+        error,
+        code: code.name(),
+        fault: code.party().name(),
+    };
+    json(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), &why)
+}
+
 /// The body may not have been read to its end.
 fn closing(mut answer: Answer) -> Answer {
     let close = HeaderValue::from_static("close");
@@ -221,7 +234,7 @@ fn closing(mut answer: Answer) -> Answer {
 
 fn off() -> Answer {
     let error = "uploads are off: they need a folder, [upload] path or [disk] path";
-    closing(failure(StatusCode::SERVICE_UNAVAILABLE, error))
+    closing(refusal(Code::NoDisk, error))
 }
 
 #[derive(Serialize)]
@@ -239,7 +252,7 @@ pub(super) async fn record(uploads: Option<&Arc<Uploads>>, query: &str) -> Answe
     let asked = Asked::read(query).filter(|asked| asked.file.is_none() && !asked.waits);
     let Some(asked) = asked else {
         let error = "url=URL is needed; profile=NAME, content_type=TYPE, extension=EXT and cache=true may stand beside it, percent-encoded";
-        return failure(StatusCode::BAD_REQUEST, error);
+        return refusal(Code::InvalidOption, error);
     };
     let uploads = Arc::clone(uploads);
     let opening = tokio::task::spawn_blocking(move || uploads.open_recording(asked.order));
@@ -267,8 +280,8 @@ pub(super) async fn close(uploads: Option<&Arc<Uploads>>, query: &str) -> Answer
         _ => None,
     });
     let Some(id) = id else {
-        return failure(
-            StatusCode::BAD_REQUEST,
+        return refusal(
+            Code::InvalidOption,
             "either id=NUMBER or path=PATH is needed",
         );
     };
@@ -277,14 +290,7 @@ pub(super) async fn close(uploads: Option<&Arc<Uploads>>, query: &str) -> Answer
             Some(status) => told(&status),
             None => unknown(),
         },
-        Err(error) => {
-            let code = match error {
-                NotClosed::Unknown => StatusCode::NOT_FOUND,
-                NotClosed::Written => StatusCode::CONFLICT,
-                NotClosed::Disk(_) => StatusCode::INSUFFICIENT_STORAGE,
-            };
-            failure(code, &error.to_string())
-        }
+        Err(error) => refusal(error.code(), &error.to_string()),
     }
 }
 
@@ -313,7 +319,7 @@ pub(super) fn list(uploads: Option<&Arc<Uploads>>, query: &str) -> Answer {
     });
     let Some((id, after, limit, ended)) = read else {
         let error = "the query is none of id=NUMBER, after=NUMBER, limit=NUMBER and ended=true";
-        return failure(StatusCode::BAD_REQUEST, error);
+        return refusal(Code::InvalidOption, error);
     };
     if let Some(id) = id {
         return match uploads.status(id) {
@@ -338,7 +344,7 @@ pub(super) fn change(uploads: Option<&Arc<Uploads>>, query: &str, drops: bool) -
     };
     let id = Query::read(query, &["id"]).and_then(|query| query.first("id")?.parse().ok());
     let Some(id) = id else {
-        return failure(StatusCode::BAD_REQUEST, "id=NUMBER is needed");
+        return refusal(Code::InvalidOption, "id=NUMBER is needed");
     };
     let done = match drops {
         true => uploads.drop_upload(id),
@@ -351,7 +357,7 @@ pub(super) fn change(uploads: Option<&Arc<Uploads>>, query: &str, drops: bool) -
 }
 
 fn unknown() -> Answer {
-    failure(StatusCode::NOT_FOUND, "there is no such upload that waits")
+    refusal(Code::NoUpload, "there is no such upload that waits")
 }
 
 fn json(code: StatusCode, value: &impl Serialize) -> Answer {

@@ -48,6 +48,12 @@ macro_rules! codes {
                 }
             }
 
+            /// The one of this name.
+            #[must_use]
+            pub fn named(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|code| code.name() == name)
+            }
+
             /// Whose fault it is.
             #[must_use]
             pub const fn party(self) -> Party {
@@ -86,6 +92,12 @@ codes! {
     NoLease = "no_lease" Caller 404
     /// There is no such job, or it ended long ago.
     NoJob = "no_job" Caller 404
+    /// There is no such upload, or it ended long ago.
+    NoUpload = "no_upload" Caller 404
+    /// The upload was dropped while it was waited for.
+    Dropped = "dropped" Caller 410
+    /// The recording's file is still open for writing.
+    BeingWritten = "being_written" Caller 409
     /// More redirects than are followed.
     RedirectLimit = "redirect_limit" Origin 502
     /// Redirects in a circle.
@@ -259,6 +271,7 @@ mod tests {
         let mut names = std::collections::HashSet::new();
         for code in Code::ALL {
             assert!(names.insert(code.name()), "{}", code.name());
+            assert_eq!(Code::named(code.name()), Some(*code));
             let is_word = |letter: char| letter.is_ascii_lowercase() || letter == '_';
             assert!(code.name().chars().all(is_word));
             let is_callers = code.party() == Party::Caller;

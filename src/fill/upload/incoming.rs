@@ -15,7 +15,7 @@ use super::ledger::Full;
 use super::record::{Record, Source};
 use super::spool::{CopyFault, Draft};
 use super::target::NoTarget;
-use crate::fill::library::Party;
+use crate::fill::library::{Code, Party};
 use crate::http::mime;
 use crate::sys::clock;
 
@@ -102,18 +102,14 @@ impl Refused {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Url(NoTarget::NotAUrl) => "invalid_url",
-            Self::Url(NoTarget::HostNotAllowed(_)) => "host_not_allowed",
-            Self::Url(NoTarget::PrivateAddress(_)) => "address_not_allowed",
-            Self::Url(NoTarget::NoProfile(_) | NoTarget::OtherHost(_))
-            | Self::ContentType
-            | Self::Extension => "invalid_option",
-            Self::QueueFull(_) => "queue_full",
+            Self::Url(error) => error.code().name(),
+            Self::ContentType | Self::Extension => Code::InvalidOption.name(),
+            Self::QueueFull(_) => Code::QueueFull.name(),
             Self::BytesFull(_) => "spool_full",
-            Self::DiskFull(_) => "disk_full",
-            Self::Disk(..) => "disk_failed",
+            Self::DiskFull(_) => Code::DiskFull.name(),
+            Self::Disk(..) => Code::DiskFailed.name(),
             Self::File(_) => "file",
-            Self::BrokenOff => "incomplete",
+            Self::BrokenOff => Code::Incomplete.name(),
         }
     }
 

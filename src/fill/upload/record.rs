@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::fill::library::Code;
+
 const MAGIC: &str = "hotplate-upload 1";
 
 /// Longest record: URLs and reasons are bounded.
@@ -61,8 +63,21 @@ pub(super) struct LastFailure {
     pub(super) reason: String,
     /// The origin's status, where it answered.
     pub(super) status: Option<u16>,
+    /// The name of the cause's code; none in the records of older versions.
+    pub(super) code: Option<String>,
     /// When, in seconds since 1970.
     pub(super) at: u64,
+}
+
+impl LastFailure {
+    /// What went wrong, as far as an older version has written it down.
+    pub(super) fn cause(&self) -> Code {
+        let known = self.code.as_deref().and_then(Code::named);
+        known.unwrap_or(match self.status {
+            Some(_) => Code::OriginStatus,
+            None => Code::OriginUnreachable,
+        })
+    }
 }
 
 impl Record {
@@ -99,6 +114,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn failure_of_an_older_version_has_a_cause() {
+        let of = |status: &str, code: &str| {
+            let json = format!("{{\"reason\":\"r\",\"status\":{status},\"at\":1{code}}}");
+            let last: LastFailure = serde_json::from_str(&json).expect("a failure");
+            last.cause()
+        };
+        assert_eq!(of("503", ""), Code::OriginStatus);
+        assert_eq!(of("null", ""), Code::OriginUnreachable);
+        assert_eq!(of("null", ",\"code\":\"disk_failed\""), Code::DiskFailed);
+        assert_eq!(
+            of("null", ",\"code\":\"of tomorrow\""),
+            Code::OriginUnreachable
+        );
+    }
+
+    #[test]
     fn record_is_read_as_it_was_written_and_never_otherwise() {
         let record = Record {
             id: 7,
@@ -115,6 +146,7 @@ mod tests {
             last: Some(LastFailure {
                 reason: "\"no\"".to_owned(),
                 status: Some(503),
+                code: Some("busy".to_owned()),
                 at: 2,
             }),
             is_dead: false,

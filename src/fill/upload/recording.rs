@@ -21,6 +21,7 @@ use super::incoming::{Order, Refused};
 use super::ledger::Phase;
 use super::record::{Record, Source};
 use super::{NoSuchUpload, Uploads};
+use crate::fill::library::Code;
 use crate::http::mime;
 use crate::sys::clock;
 use crate::sys::file::HeldFile;
@@ -60,6 +61,21 @@ pub enum NotClosed {
     Written,
     /// The file system refuses.
     Disk(io::Error),
+}
+
+impl NotClosed {
+    /// What it is, for programs.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Unknown => Code::NoUpload,
+            Self::Written => Code::BeingWritten,
+            Self::Disk(error) => match error.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Code::DiskFull,
+                _ => Code::DiskFailed,
+            },
+        }
+    }
 }
 
 impl fmt::Display for NotClosed {

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
 
 use super::Uploads;
 use super::ledger::{Ended, Job, Ledger, Phase};
-use super::record::{Record, Source};
+use super::record::{LastFailure, Record, Source};
+use crate::fill::library::Code;
 use crate::sys::clock;
 use crate::units::MonoNanos;
 
@@ -74,8 +76,18 @@ pub struct Status {
     pub next_attempt_in: Option<u64>,
     /// The origin's last status.
     pub status: Option<u16>,
-    /// Why the last attempt failed.
+    /// Why the last attempt failed, or it is gone.
     pub reason: Option<String>,
+    /// The same for programs: in JSON the name of its `code`, and whose `fault` it is.
+    #[serde(flatten, serialize_with = "in_json")]
+    pub cause: Option<Code>,
+}
+
+fn in_json<S: Serializer>(cause: &Option<Code>, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut fields = serializer.serialize_map(Some(2))?;
+    fields.serialize_entry("code", &cause.map(Code::name))?;
+    fields.serialize_entry("fault", &cause.map(|cause| cause.party().name()))?;
+    fields.end()
 }
 
 impl Status {
@@ -99,6 +111,7 @@ impl Status {
             next_attempt_in: None,
             status: last.and_then(|last| last.status),
             reason: last.map(|last| last.reason.clone()),
+            cause: last.map(LastFailure::cause),
         }
     }
 
@@ -123,9 +136,14 @@ impl Status {
                 sent: ended.record.size,
                 status: Some(status),
                 reason: None,
+                cause: None,
                 ..Self::of(&ended.record, State::Done)
             },
-            None => Self::of(&ended.record, State::Dropped),
+            None => Self {
+                reason: Some("it was dropped".to_owned()),
+                cause: Some(Code::Dropped),
+                ..Self::of(&ended.record, State::Dropped)
+            },
         }
     }
 

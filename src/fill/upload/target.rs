@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use crate::fill::library::{HostPattern, public_only};
+use crate::fill::library::{Code, HostPattern, public_only};
 use crate::fill::origin::{Asker, OriginSettings};
 use crate::fill::origins;
 use crate::fill::profile::{Profile, ProfileKind, Profiles};
@@ -61,6 +61,19 @@ pub enum NoTarget {
     NoProfile(String),
     /// The profile is not for the URL's host, which could show what it is shown to others.
     OtherHost(String),
+}
+
+impl NoTarget {
+    /// What it is, for programs.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::NotAUrl => Code::InvalidUrl,
+            Self::HostNotAllowed(_) => Code::HostNotAllowed,
+            Self::PrivateAddress(_) => Code::AddressNotAllowed,
+            Self::NoProfile(_) | Self::OtherHost(_) => Code::InvalidOption,
+        }
+    }
 }
 
 impl fmt::Display for NoTarget {

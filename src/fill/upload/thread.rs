@@ -25,7 +25,7 @@ use super::target::Target;
 use super::transfer::{self, Success};
 use super::verdict::Failure;
 use crate::cache::order::Deposit;
-use crate::fill::library::SentTo;
+use crate::fill::library::{Code, SentTo};
 use crate::fill::origin::OriginCounts;
 use crate::index::cached::Epoch;
 use crate::index::responses::Responses;
@@ -198,7 +198,8 @@ impl Sender {
     ) -> Result<(Success, Target), Failure> {
         let uploads = &self.uploads;
         let file = uploads.spool.data(record.id).map_err(|error| {
-            Failure::permanent(format!("the spooled file can't be read: {error}"))
+            let reason = format!("the spooled file can't be read: {error}");
+            Failure::permanent(reason).of_cause(Code::DiskFailed)
         })?;
         let size = file.metadata().map(|found| found.len());
         if !size.is_ok_and(|size| size == record.size) {
@@ -328,6 +329,7 @@ impl Sender {
             record.last = Some(LastFailure {
                 reason: failure.reason.clone(),
                 status: failure.status,
+                code: Some(failure.cause.name().to_owned()),
                 at: now.0,
             });
             let record = record.clone();

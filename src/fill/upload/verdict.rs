@@ -3,13 +3,42 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::fill::origin::OriginFault;
+use super::target::NoTarget;
+use crate::fill::library::Code;
+use crate::fill::origin::{OriginFault, OriginSetupError};
+
+/// A reason that knows what went wrong.
+pub(super) trait Reason: fmt::Display {
+    /// What: the origin's answer, where nothing else is known.
+    fn cause(&self) -> Code {
+        Code::OriginBroken
+    }
+}
+
+impl Reason for String {}
+
+impl Reason for &str {}
+
+impl Reason for NoTarget {
+    fn cause(&self) -> Code {
+        self.code()
+    }
+}
+
+impl Reason for OriginSetupError {
+    /// Certificates and their keys are files of this machine.
+    fn cause(&self) -> Code {
+        Code::Credentials
+    }
+}
 
 /// Why an attempt failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Failure {
     /// The reason, for people; without secrets.
     pub(super) reason: String,
+    /// What went wrong, for programs.
+    pub(super) cause: Code,
     /// The origin's status, where it answered.
     pub(super) status: Option<u16>,
     /// Whether another attempt may help.
@@ -20,9 +49,10 @@ pub(super) struct Failure {
 
 impl Failure {
     /// What another attempt will not mend.
-    pub(super) fn permanent(reason: impl fmt::Display) -> Self {
+    pub(super) fn permanent(reason: impl Reason) -> Self {
         Self {
             reason: reason.to_string(),
+            cause: reason.cause(),
             status: None,
             is_permanent: true,
             after: None,
@@ -30,11 +60,16 @@ impl Failure {
     }
 
     /// What another attempt may mend.
-    pub(super) fn transient(reason: impl fmt::Display) -> Self {
+    pub(super) fn transient(reason: impl Reason) -> Self {
         Self {
             is_permanent: false,
             ..Self::permanent(reason)
         }
+    }
+
+    /// The same with another cause.
+    pub(super) fn of_cause(self, cause: Code) -> Self {
+        Self { cause, ..self }
     }
 
     /// An exchange without an answer.
@@ -51,7 +86,7 @@ impl Failure {
         };
         Self {
             is_permanent,
-            ..Self::permanent(in_words(fault))
+            ..Self::permanent(in_words(fault)).of_cause(cause_of(fault))
         }
     }
 
@@ -69,6 +104,7 @@ impl Failure {
         }
         Self {
             reason,
+            cause: Code::OriginStatus,
             status: Some(status),
             is_permanent: is_permanent(status),
             after,
@@ -85,6 +121,33 @@ pub(super) const fn is_success(status: u16) -> bool {
 /// RFC 8470, RFC 6585); an odd success; a redirect that is not followed.
 const fn is_permanent(status: u16) -> bool {
     !(status >= 500 || matches!(status, 408 | 425 | 429))
+}
+
+/// What a fault is, as it is of a fetch.
+const fn cause_of(fault: OriginFault) -> Code {
+    match fault {
+        OriginFault::Refused | OriginFault::Unreachable | OriginFault::Tls(_) => {
+            Code::OriginUnreachable
+        }
+        OriginFault::Dns => Code::OriginNameUnknown,
+        OriginFault::Forbidden => Code::AddressNotAllowed,
+        OriginFault::ConnectTimeout
+        | OriginFault::FirstByteTimeout
+        | OriginFault::BetweenBytesTimeout
+        | OriginFault::TotalTimeout => Code::OriginTimeout,
+        // The spool's file.
+        OriginFault::Body => Code::DiskFailed,
+        OriginFault::Unsendable => Code::InvalidUrl,
+        OriginFault::Busy => Code::Busy,
+        OriginFault::Credentials(_) | OriginFault::NotLent => Code::Credentials,
+        OriginFault::Reset
+        | OriginFault::Truncated
+        | OriginFault::OverLong
+        | OriginFault::BadHead(_)
+        | OriginFault::HeadTooLarge
+        | OriginFault::BadFraming
+        | OriginFault::UpgradeRefused => Code::OriginBroken,
+    }
 }
 
 fn in_words(fault: OriginFault) -> String {
