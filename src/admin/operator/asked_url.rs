@@ -155,8 +155,10 @@ impl AskedUrl {
         let mut key = Vec::new();
         key::append(&mut key, &self.parts(self.scheme), &Overrides::default());
         prefixes.insert(key);
-        // What a site names is the site's to the library, too.
-        if sites.named(&self.host()).is_none() {
+        // What a site names is the site's to the library, too, unless it has files alone.
+        let named = sites.named(&self.host());
+        let facts = named.and_then(|site| sites.facts(site));
+        if facts.is_none_or(|facts| facts.rules.is_none()) {
             let mut prefix = Vec::new();
             if !key::append_prefix(&mut prefix, &self.parts(self.scheme), sites.library()) {
                 return Err(QueryInPrefix {
@@ -364,6 +366,17 @@ mod tests {
         // The rule of a site that names the host stands for the library's, too.
         let own = AskedUrl::parse("http://a/x?sig=1").unwrap();
         assert!(own.prefixes(&table, &scopes).is_ok());
+        // That of one with files alone does not: the library may fetch from its host.
+        let files = SiteTable::new(&[SiteRule {
+            hosts: vec!["a".to_owned()],
+            ..SiteRule::default()
+        }]);
+        let files = files.with_library(Overrides {
+            strip_query: vec!["sig".into()],
+            ..Overrides::default()
+        });
+        let refused = own.prefixes(&files, &scopes).unwrap_err();
+        assert_eq!(*refused.rule, *b"[library]");
     }
 
     #[test]
