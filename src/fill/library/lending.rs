@@ -132,6 +132,10 @@ mod tests {
     const KINDS: [ProfileKind; 3] = [ProfileKind::S3, ProfileKind::Azure, ProfileKind::Headers];
 
     fn profiles(kind: ProfileKind, has_endpoint: bool) -> Profiles {
+        profiles_with(kind, has_endpoint, false)
+    }
+
+    fn profiles_with(kind: ProfileKind, has_endpoint: bool, path_style: bool) -> Profiles {
         let endpoint = has_endpoint.then(|| OriginUrl {
             https: true,
             host: "store.example".to_owned(),
@@ -142,6 +146,7 @@ mod tests {
             name: "it".to_owned(),
             kind,
             endpoint,
+            path_style,
             domains: vec![Domain {
                 is_suffix: true,
                 name: "own.example".to_owned(),
@@ -194,6 +199,14 @@ mod tests {
                 &profiles_at(false),
             );
             assert_eq!(unknown, Err(Code::InvalidOption));
+        }
+        // A service with buckets in the path takes a signature for any host.
+        let in_path = profiles_with(ProfileKind::S3, false, true);
+        for (url, expected) in [
+            ("http://a.own.example", Ok(true)),
+            ("http://other.example", Err(Code::InvalidOption)),
+        ] {
+            assert_eq!(taken(Lent::Named("it"), url, &in_path), expected, "{url}");
         }
         // All that it shows goes to the endpoint, whatever the URL says.
         let azure = profiles(ProfileKind::Azure, true);

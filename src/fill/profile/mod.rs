@@ -112,11 +112,12 @@ impl Profile {
     }
 
     /// Whether who receives what it shows could show it to others: fields and tokens as they are, and signatures of Azure, which cover
-    /// account and path, but no host. A signature of S3 covers the host: only that one takes it.
+    /// account and path, but no host. A signature of S3 covers the host, so that only that one takes it; but services with buckets in
+    /// the path (`path_style`) verify the Host as they received it, and find the bucket whatever that says: they take all.
     #[must_use]
     pub fn can_be_replayed(&self) -> bool {
         match self.rule.kind {
-            ProfileKind::S3 => false,
+            ProfileKind::S3 => self.rule.path_style,
             ProfileKind::Azure | ProfileKind::Headers => true,
         }
     }
