@@ -14,6 +14,7 @@ pub mod framing;
 pub mod head;
 pub mod hop_by_hop;
 pub mod list;
+pub mod logged;
 pub mod message;
 pub mod mime;
 pub mod multipart;

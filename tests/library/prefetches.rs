@@ -368,3 +368,22 @@ fn config_warms_at_start_and_again_and_is_reloaded() {
     // The table that stayed has not begun anew.
     assert_eq!(origin.asked_for("/a").len(), 1);
 }
+
+#[test]
+fn log_shows_no_query_of_what_is_not_prefetched() {
+    let signed = "http://other.test/a.wav?X-Amz-Signature=hidden";
+    let server = Shelf::open().with(|setup| {
+        let mut setup = setup.file("urls.txt", signed);
+        let file = setup.folder.path("urls.txt");
+        setup.config.prefetches = vec![format!("urls = []\nfile = {file:?}")];
+        setup
+    });
+    let server = server.start();
+    eventually(SOON, "it is told", || {
+        server.output().contains("not prefetched")
+    });
+    let output = server.output();
+    let expected = "http://other.test/a.wav?... is not prefetched: host_not_allowed";
+    assert!(output.contains(expected), "{output}");
+    assert!(!output.contains("hidden"), "{output}");
+}

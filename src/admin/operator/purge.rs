@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::asked_url::{AskedUrl, Scopes};
 use super::{CacheOperator, key_text};
 use crate::fill::disk::Removed;
+use crate::http::logged::without_query;
 use crate::index::cached::Matcher;
 use crate::index::response::Response;
 use crate::index::responses::marked_stale;
@@ -37,11 +38,7 @@ impl Meant {
     /// As a log shows it: without a query, which may be a signature or a token.
     fn logged(&self) -> String {
         match self {
-            Self::Url(url) | Self::Prefix(url) => {
-                let (address, query) = url.split_once('?').unwrap_or((url, ""));
-                let rest = if query.is_empty() { "" } else { "?..." };
-                format!("{address}{rest}")
-            }
+            Self::Url(url) | Self::Prefix(url) => without_query(url),
             Self::Tag(tag) => format!("tag {tag}"),
             Self::All(_) => "all".to_owned(),
         }

@@ -18,6 +18,7 @@ use crate::cache::Way;
 use crate::cache::order::{Fetch, Fetched, Outcome};
 use crate::http::fields::{FieldLines, Fields};
 use crate::http::head::{Method, Version};
+use crate::http::logged::without_query;
 use crate::index::response::Response;
 use crate::policy::cache_status::{CacheStatus, Forward};
 use crate::policy::request::Asked;
@@ -99,7 +100,8 @@ impl Library {
                 progress(&answered.object);
                 match self.whole(&place, &answered, seat).await {
                     Err(fault) if fault.is_passing() && may_try_again => {
-                        tracing::debug!("{} is brought anew: {fault:?}", place.url);
+                        let url = without_query(&place.url);
+                        tracing::debug!("{url} is brought anew: {fault:?}");
                         self.counts.bump(LibraryCount::BroughtAnew);
                         may_try_again = false;
                         continue;

@@ -26,6 +26,7 @@ use super::failure::{Code, Failure};
 use super::place::{Place, Plan};
 use super::seat::Seat;
 use super::{Library, timed_out};
+use crate::http::logged::without_query;
 use crate::store::Object;
 
 /// The queue, shared by those who order and those who work.
@@ -247,7 +248,8 @@ impl Library {
             brought = brought => match brought {
                 Ok(was_there) => JobState::Done { was_there },
                 Err(failure) => {
-                    tracing::debug!("not prefetched: {failure}");
+                    let (url, code) = (without_query(&start.url), failure.code.name());
+                    tracing::debug!("{url} is not prefetched: {code}");
                     JobState::Failed(failure)
                 }
             },
@@ -271,7 +273,9 @@ impl Library {
                     }
                 }
                 Err(failure) => {
-                    tracing::warn!("not prefetched: {failure}");
+                    // The reason has the whole URL.
+                    let (url, code) = (without_query(&order.url), failure.code.name());
+                    tracing::warn!("{url} is not prefetched: {code}");
                     return;
                 }
             }
