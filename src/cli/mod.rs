@@ -6,11 +6,13 @@
 mod admin_client;
 mod admin_door;
 mod check;
+mod columns;
 pub mod exit_code;
 mod explain;
 mod fs;
 mod get;
 mod import;
+mod lease;
 mod ls;
 mod prefetch;
 mod purge;
@@ -98,6 +100,20 @@ enum Command {
         server: RunningServer,
         #[command(flatten)]
         what: prefetch::What,
+    },
+    /// List the paths that a running server has handed out, the one that goes first above
+    Leases {
+        #[command(flatten)]
+        server: RunningServer,
+        #[command(flatten)]
+        listed: lease::Listed,
+    },
+    /// Put off the end of a path that a running server has handed out, or give it back
+    Lease {
+        #[command(flatten)]
+        server: RunningServer,
+        #[command(flatten)]
+        what: lease::What,
     },
     /// Ask a running server in the words of FreeSWITCH's mod_http_cache, such as "http_get URL"
     Fs {
@@ -211,6 +227,12 @@ fn run(line: CommandLine) -> ExitCode {
         Some(Command::Prefetch { server, what }) => with_door(server, &named, config, |door| {
             prefetch::command(door, &what)
         }),
+        Some(Command::Leases { server, listed }) => {
+            with_door(server, &named, config, |door| lease::leases(door, &listed))
+        }
+        Some(Command::Lease { server, what }) => {
+            with_door(server, &named, config, |door| lease::command(door, &what))
+        }
         Some(Command::Fs { server, what }) => {
             with_door(server, &named, config, |door| fs::command(door, &what))
         }
@@ -277,7 +299,7 @@ mod tests {
 
     #[test]
     fn wrong_command_line_is_a_usage_error() {
-        let cases: [&[&str]; 20] = [
+        let cases: [&[&str]; 23] = [
             &["bake"],
             &["import"],
             &["import", "a", "--from", "nginx"],
@@ -295,6 +317,9 @@ mod tests {
             &["tryget", "http://a/", "http://b/"],
             &["remove"],
             &["fs"],
+            &["lease", "1"],
+            &["lease", "--release"],
+            &["lease", "1", "--release", "--renew", "5m"],
             &["prefetch", "--priority", "high"],
             &["explain"],
             &["explain", "-H", "Accept: a"],

@@ -214,7 +214,7 @@ fn count(value: &Value) -> String {
 }
 
 /// A size in the unit that leaves one to four digits before the point.
-fn bytes(value: &Value) -> String {
+pub(super) fn bytes(value: &Value) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     let Some(whole) = value.as_u64() else {
         return MISSING.to_owned();

@@ -121,3 +121,93 @@ fn check_says_that_the_library_needs_the_disk_store() {
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("set disk.path"), "{output:?}");
 }
+
+#[test]
+fn leases_are_listed_renewed_and_given_back() {
+    let origin = Origin::start();
+    origin.serve("/a.wav", Made::new(1, 5000).max_age(600));
+    let server = Shelf::open().start();
+    let none = hotplate(&server, &["leases"]);
+    assert_eq!(
+        (none.status.code(), text(&none.stdout)),
+        (Some(0), "no leases\n")
+    );
+    let url = format!("{}/a.wav", origin.url());
+    let path = || {
+        let output = hotplate(&server, &["get", &url, "--lease", "1m"]);
+        text(&output.stdout).trim_end().to_owned()
+    };
+    let (path, second) = (path(), path());
+    assert_eq!(path, second);
+    let output = hotplate(&server, &["leases"]);
+    let lines: Vec<&str> = text(&output.stdout).lines().collect();
+    let words = |line: usize| lines[line].split_whitespace().collect::<Vec<_>>();
+    assert_eq!(
+        words(0),
+        ["id", "seconds", "holders", "size", "held", "url", "path"]
+    );
+    let lease = words(1);
+    let left: u64 = lease[1].parse().expect("seconds");
+    assert!((1..=60).contains(&left), "{lease:?}");
+    assert_eq!(lines.len(), 2);
+    assert_eq!(lease[2..6], ["2", "4.9", "KiB", "yes"]);
+    assert_eq!(lease[6..], [&*url, &*path]);
+    let told: serde_json::Value =
+        serde_json::from_slice(&hotplate(&server, &["leases", "--json"]).stdout).expect("JSON");
+    assert_eq!(told["leases"][0]["id"], lease[0]);
+
+    let renewed = hotplate(&server, &["lease", lease[0], "--renew", "5m"]);
+    assert_eq!(renewed.status.code(), Some(0), "{renewed:?}");
+    let line = format!("300 seconds left: {path}\n");
+    assert_eq!(text(&renewed.stdout), line);
+    let released = hotplate(&server, &["lease", &path, "--release"]);
+    assert_eq!(text(&released.stdout), "released: 1 holder left\n");
+    assert!(std::fs::exists(&path).unwrap());
+    let words = ["lease", lease[0], "--release", "--json"];
+    let told: serde_json::Value =
+        serde_json::from_slice(&hotplate(&server, &words).stdout).expect("JSON");
+    assert_eq!(told["holders"], 0);
+    assert!(!std::fs::exists(&path).unwrap());
+
+    for (words, code, said) in [
+        (["lease", lease[0], "--release"].as_slice(), 1, "no_lease"),
+        (
+            &["lease", &path, "--release"],
+            1,
+            "(the request's fault: no_lease)",
+        ),
+        (
+            &["lease", &path, "--renew", "5m"],
+            1,
+            "no lease has the path",
+        ),
+        (&["lease", "1", "--renew", "soon"], 2, "duration"),
+        (&["lease", "1"], 2, "--renew"),
+    ] {
+        let output = hotplate(&server, words);
+        assert_eq!(output.status.code(), Some(code), "{words:?} {output:?}");
+        assert!(text(&output.stderr).contains(said), "{words:?} {output:?}");
+        assert!(output.stdout.is_empty(), "{output:?}");
+    }
+}
+
+#[test]
+fn lease_from_before_the_last_start_stays_for_its_time() {
+    let origin = Origin::start();
+    origin.serve("/a.wav", Made::new(1, 5000).max_age(600));
+    let mut server = Shelf::open().start();
+    let url = format!("{}/a.wav", origin.url());
+    let output = hotplate(&server, &["get", &url, "--lease", "1m"]);
+    let path = text(&output.stdout).trim_end();
+    server.restart();
+    let released = hotplate(&server, &["lease", path, "--release"]);
+    assert!(
+        text(&released.stdout).contains("before the last start"),
+        "{released:?}"
+    );
+    let output = hotplate(&server, &["leases"]);
+    let line = text(&output.stdout).lines().nth(1).expect("a lease");
+    let lease: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!((lease[2], lease[6]), ("-", "-"), "{line}");
+    assert!(std::fs::exists(path).unwrap());
+}
