@@ -57,16 +57,7 @@ impl fmt::Display for AskError {
             Self::Connect(error) => write!(f, "{error}; is the server running?"),
             Self::Http(error) => write!(f, "no HTTP answer: {error}"),
             Self::TimedOut => f.write_str("no answer in time; is this the admin address?"),
-            Self::Told(_, told) => {
-                let text = |name: &str| told[name].as_str().unwrap_or_default();
-                write!(f, "{} (", text("error"))?;
-                match text("fault") {
-                    "caller" => f.write_str("the request's fault"),
-                    "origin" => f.write_str("the origin's fault"),
-                    _ => f.write_str("this server's fault"),
-                }?;
-                write!(f, ": {})", text("code"))
-            }
+            Self::Told(_, told) => Reason(told).fmt(f),
             Self::Body(reason) => write!(f, "the answer broke off: {reason}"),
             Self::Status(status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)) => write!(
                 f,
@@ -79,6 +70,23 @@ impl fmt::Display for AskError {
             ),
             Self::NotJson(error) => write!(f, "the answer is not JSON: {error}"),
         }
+    }
+}
+
+/// Why something was not done, and whose fault it is, of the JSON that tells it.
+#[derive(Debug)]
+pub(super) struct Reason<'t>(pub(super) &'t serde_json::Value);
+
+impl fmt::Display for Reason<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |name: &str| self.0[name].as_str().unwrap_or_default();
+        write!(f, "{} (", text("error"))?;
+        match text("fault") {
+            "caller" => f.write_str("the request's fault"),
+            "origin" => f.write_str("the origin's fault"),
+            _ => f.write_str("this server's fault"),
+        }?;
+        write!(f, ": {})", text("code"))
     }
 }
 

@@ -12,6 +12,7 @@ mod explain;
 mod fs;
 mod get;
 mod import;
+mod jobs;
 mod lease;
 mod ls;
 mod prefetch;
@@ -100,6 +101,13 @@ enum Command {
         server: RunningServer,
         #[command(flatten)]
         what: prefetch::What,
+    },
+    /// List the prefetches of a running server, wait for them, or cancel them
+    Jobs {
+        #[command(flatten)]
+        server: RunningServer,
+        #[command(flatten)]
+        what: jobs::What,
     },
     /// List the paths that a running server has handed out, the one that goes first above
     Leases {
@@ -227,6 +235,9 @@ fn run(line: CommandLine) -> ExitCode {
         Some(Command::Prefetch { server, what }) => with_door(server, &named, config, |door| {
             prefetch::command(door, &what)
         }),
+        Some(Command::Jobs { server, what }) => {
+            with_door(server, &named, config, |door| jobs::command(door, &what))
+        }
         Some(Command::Leases { server, listed }) => {
             with_door(server, &named, config, |door| lease::leases(door, &listed))
         }
@@ -299,7 +310,7 @@ mod tests {
 
     #[test]
     fn wrong_command_line_is_a_usage_error() {
-        let cases: [&[&str]; 23] = [
+        let cases: [&[&str]; 28] = [
             &["bake"],
             &["import"],
             &["import", "a", "--from", "nginx"],
@@ -321,6 +332,11 @@ mod tests {
             &["lease", "--release"],
             &["lease", "1", "--release", "--renew", "5m"],
             &["prefetch", "--priority", "high"],
+            &["jobs", "--wait"],
+            &["jobs", "--cancel"],
+            &["jobs", "1", "--timeout", "1s"],
+            &["jobs", "1", "--wait", "--cancel"],
+            &["jobs", "--state", "ended"],
             &["explain"],
             &["explain", "-H", "Accept: a"],
         ];

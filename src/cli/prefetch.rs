@@ -9,7 +9,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::admin_client::{AskError, Question};
+use super::admin_client::{AskError, Question, Reason};
 use super::admin_door::AdminDoor;
 use super::exit_code::ExitCode;
 use super::terminal;
@@ -46,7 +46,7 @@ pub(super) struct What {
         value_name = "NUMBER"
     )]
     priority: i32,
-    /// Return as soon as all wait in the queue; nothing is told of how they end
+    /// Return as soon as all wait in the queue, and print the numbers of their jobs, for "hotplate jobs"
     #[arg(long)]
     no_wait: bool,
     /// Print a line of JSON for each job
@@ -66,6 +66,8 @@ struct Work<'d> {
     door: &'d AdminDoor,
     what: &'d What,
     left: VecDeque<String>,
+    /// Jobs that were told of where they are not waited for.
+    told: HashSet<u64>,
     /// The jobs, each with how many URLs it stands for: the same one twice is one job.
     under_way: HashMap<u64, usize>,
     tally: Tally,
@@ -89,9 +91,10 @@ pub(super) fn command(door: &AdminDoor, what: &What) -> ExitCode {
         door,
         what,
         left: urls.into(),
+        told: HashSet::new(),
         under_way: HashMap::new(),
         tally: Tally::default(),
-        shown: Shown::new(count, what.json),
+        shown: Shown::new(count, what),
     };
     if let Err(code) = work.run() {
         return code;
@@ -162,6 +165,9 @@ impl Work<'_> {
         for job in told["jobs"].as_array().into_iter().flatten() {
             if let Some(id) = job["id"].as_u64() {
                 *self.under_way.entry(id).or_default() += 1;
+                if self.what.no_wait && self.told.insert(id) {
+                    self.shown.ordered(id, job)?;
+                }
                 taken += 1;
             }
         }
@@ -227,12 +233,17 @@ enum Shown {
     Bar(ProgressBar),
     Lines,
     Json,
+    /// Only the numbers of the jobs go to standard output.
+    Numbers,
 }
 
 impl Shown {
-    fn new(count: usize, as_json: bool) -> Self {
-        if as_json {
+    fn new(count: usize, what: &What) -> Self {
+        if what.json {
             return Self::Json;
+        }
+        if what.no_wait {
+            return Self::Numbers;
         }
         if !io::stderr().is_terminal() {
             return Self::Lines;
@@ -243,6 +254,18 @@ impl Shown {
             bar.set_style(style);
         }
         Self::Bar(bar)
+    }
+
+    /// Shows a job that is not waited for.
+    fn ordered(&self, id: u64, job: &Value) -> Result<(), ExitCode> {
+        let written = match self {
+            Self::Json => terminal::result(job),
+            _ => terminal::result(id),
+        };
+        match written {
+            ExitCode::Success => Ok(()),
+            unwritten => Err(unwritten),
+        }
     }
 
     /// Shows the end of a job that stands for `count` URLs.
@@ -256,6 +279,12 @@ impl Shown {
                 }
             }
             Self::Lines => drop(terminal::result(line)),
+            // None of these has a job: the end of others is not waited for.
+            Self::Numbers => {
+                let url = terminal::printable(job["url"].as_str().unwrap_or_default());
+                let why = terminal::printable(&Reason(&job["failure"]).to_string());
+                terminal::complain(format_args!("{url}: {why}"), ExitCode::Failure);
+            }
             Self::Json => drop(terminal::result(job)),
         }
     }

@@ -3,7 +3,7 @@
 use std::process::{Command, Output};
 
 use crate::harness::Server;
-use crate::harness::origin::{Made, Origin, content};
+use crate::harness::origin::{Gate, Made, Origin, content, reply};
 use crate::shelf::Shelf;
 
 fn hotplate(server: &Server, words: &[&str]) -> Output {
@@ -210,4 +210,109 @@ fn lease_from_before_the_last_start_stays_for_its_time() {
     let lease: Vec<&str> = line.split_whitespace().collect();
     assert_eq!((lease[2], lease[6]), ("-", "-"), "{line}");
     assert!(std::fs::exists(path).unwrap());
+}
+
+#[test]
+fn jobs_are_listed_waited_for_and_cancelled() {
+    let (origin, gate) = (Origin::start(), Gate::new());
+    let slow = reply(200).max_age(600).length(3).wait(&gate).bytes("abc");
+    origin.otherwise(move |_| slow.clone());
+    let server = Shelf::open().line("concurrency = 1").start();
+    let said = |words: &[&str]| {
+        let output = hotplate(&server, words);
+        assert!(output.stderr.is_empty(), "{words:?} {output:?}");
+        assert_eq!(output.status.code(), Some(0), "{words:?} {output:?}");
+        text(&output.stdout).to_owned()
+    };
+    assert_eq!(said(&["jobs"]), "no jobs\n");
+    let url = |name: &str| format!("{}/{name}", origin.url());
+    let order = ["prefetch", "--no-wait", &url("a"), &url("b"), &url("b")];
+    assert_eq!(said(&order), "1\n2\n");
+    origin.await_asked(1);
+    let table = said(&["jobs"]);
+    let lines: Vec<Vec<&str>> = table
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    let headings = ["id", "state", "priority", "bytes", "size", "url", "reason"];
+    assert_eq!(lines[0], headings);
+    assert_eq!(lines[1][..3], ["1", "running", "0"]);
+    assert_eq!(lines[2][..3], ["2", "queued", "0"]);
+    assert_eq!(lines[2].last(), Some(&&*url("b")));
+    for (words, ids) in [
+        (["jobs", "--json"].as_slice(), [1, 2].as_slice()),
+        (&["jobs", "--json", "2", "1", "2"], &[1, 2]),
+        (&["jobs", "--json", "--state", "queued"], &[2]),
+        (&["jobs", "--json", "2", "--state", "running"], &[]),
+        (&["jobs", "--json", "--limit", "1"], &[1]),
+    ] {
+        let told: serde_json::Value = serde_json::from_str(&said(words)).expect("JSON");
+        let jobs = told["jobs"].as_array().expect("a list");
+        let found: Vec<u64> = jobs.iter().filter_map(|job| job["id"].as_u64()).collect();
+        assert_eq!(found, ids, "{words:?}");
+    }
+    assert_eq!(
+        said(&["jobs", "2", "2", "--cancel"]),
+        "cancelled 1 of 1 job\n"
+    );
+    assert_eq!(
+        said(&["jobs", "2", "99", "--cancel"]),
+        "cancelled 0 of 2 jobs\n"
+    );
+    gate.open();
+    assert!(said(&["jobs", "1", "--wait"]).contains("  done "));
+    assert!(origin.asked_for("/b").is_empty());
+    let again = said(&["prefetch", "--no-wait", "--json", &url("a")]);
+    let job: serde_json::Value = serde_json::from_str(&again).expect("a line of JSON");
+    assert_eq!(job["id"], 3);
+    let ended = said(&["jobs", "3", "--wait", "--timeout", "20s"]);
+    assert!(ended.ends_with("  was there\n"), "{ended}");
+}
+
+#[test]
+fn jobs_that_are_not_done_are_exit_code_1_with_their_reason() {
+    let (origin, gate) = (Origin::start(), Gate::new());
+    let slow = reply(200).max_age(600).length(3).wait(&gate).bytes("abc");
+    origin.otherwise(move |asked| match asked.target.as_str() {
+        "/slow" => slow.clone(),
+        _ => reply(404).length(4).bytes("none"),
+    });
+    let server = Shelf::open().start();
+    let url = |name: &str| format!("{}/{name}", origin.url());
+    let order = [
+        "prefetch",
+        "--no-wait",
+        &url("none"),
+        "http://other.test/",
+        &url("slow"),
+    ];
+    // One is refused: it has no job.
+    let ordered = hotplate(&server, &order);
+    assert_eq!(ordered.status.code(), Some(1), "{ordered:?}");
+    assert_eq!(text(&ordered.stdout), "1\n2\n");
+    let why = text(&ordered.stderr);
+    assert!(why.contains("http://other.test/: "), "{why}");
+    assert!(why.contains("host_not_allowed)"), "{why}");
+    let timed = ["jobs", "2", "--wait", "--timeout", "100ms"].as_slice();
+    for (words, code, said) in [
+        (timed, 1, "has not ended in time: it is running"),
+        (
+            &["jobs", "1", "--wait"],
+            1,
+            "(the origin's fault: not_found)",
+        ),
+        (&["jobs", "1", "99", "--wait"], 1, "there is no job 99"),
+        (&["jobs", "99"], 1, "(the request's fault: no_job)"),
+        (&["jobs", "1", "--wait", "--timeout", "soon"], 2, "duration"),
+        (&["jobs", "x"], 2, "invalid value"),
+    ] {
+        let output = hotplate(&server, words);
+        assert_eq!(output.status.code(), Some(code), "{words:?} {output:?}");
+        assert!(text(&output.stderr).contains(said), "{words:?} {output:?}");
+    }
+    hotplate(&server, &["jobs", "2", "--cancel"]);
+    let cancelled = hotplate(&server, &["jobs", "2", "--wait"]);
+    assert_eq!(cancelled.status.code(), Some(1), "{cancelled:?}");
+    assert_eq!(text(&cancelled.stderr), "hotplate: job 2 was cancelled\n");
+    gate.open();
 }
