@@ -4,6 +4,7 @@ use std::fs::File;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::http::cache_control::RequestDirectives;
 use crate::http::fields::Fields;
 use crate::http::head::{Method, Version};
 use crate::index::cached::Epoch;
@@ -93,6 +94,30 @@ pub struct Fetch {
     pub deposit: Option<Deposit>,
     /// Who waits for the answer, to be told what comes before it; the fill desk knows.
     pub asker: Option<Waiter>,
+}
+
+impl Fetch {
+    /// The request that refreshes what has answered this one.
+    #[must_use]
+    pub fn into_refresh(mut self: Box<Self>) -> Box<Self> {
+        // What is stored answers GET and HEAD, and only a GET can replace it.
+        self.method = Method::Get;
+        self.method_name = b"GET"[..].into();
+        self.why = Forward::Stale;
+        self.is_refresh = true;
+        (self.client, self.asker, self.body) = (None, None, None);
+        // What its client wants of stored responses alone is done with (RFC 9111 s5.2.1.7), and would keep the origin from
+        // being asked.
+        let directives = RequestDirectives::of(&self.fields);
+        if directives.only_if_cached {
+            let is_other = |name: &[u8]| !name.eq_ignore_ascii_case(b"cache-control");
+            self.fields = self.fields.filtered(|name, _| is_other(name));
+            if directives.no_store {
+                self.fields.push(b"Cache-Control", b"no-store");
+            }
+        }
+        self
+    }
 }
 
 /// A file that its origin has taken a moment ago, and that is stored as the origin's answer to a GET would be.

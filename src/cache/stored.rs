@@ -91,8 +91,8 @@ pub(super) fn answer(
         match look_up(wanted, responses, key) {
             Found::Answer(answer) => return answer,
             Found::Refresh(sending) => {
-                let fetch = fetch(wanted, key, Forward::Stale, true);
-                return Answer::SendAndRefresh(sending, ticket(), Job::Fetch(fetch));
+                let fetch = fetch(wanted, key, Forward::Stale);
+                return Answer::SendAndRefresh(sending, ticket(), Job::Fetch(fetch.into_refresh()));
             }
             Found::Forward(why) => why,
         }
@@ -101,7 +101,7 @@ pub(super) fn answer(
         // What changes something makes what is stored invalid.
         append_key(wanted, key);
     }
-    Answer::Fill(ticket(), Job::Fetch(fetch(wanted, key, why, false)))
+    Answer::Fill(ticket(), Job::Fetch(fetch(wanted, key, why)))
 }
 
 fn append_key(wanted: &Wanted<'_, '_>, key: &mut Vec<u8>) {
@@ -219,21 +219,6 @@ fn forwarded(head: &RequestHead<'_>) -> Fields {
         .collect()
 }
 
-/// The fields of a refresh: what its client wants of stored responses alone is done with (RFC 9111 s5.2.1.7), and would keep the
-/// origin from being asked.
-fn for_refresh(head: &RequestHead<'_>) -> Fields {
-    let fields = forwarded(head);
-    let directives = RequestDirectives::of(head);
-    if !directives.only_if_cached {
-        return fields;
-    }
-    let mut fields = fields.filtered(|name, _| !name.eq_ignore_ascii_case(b"cache-control"));
-    if directives.no_store {
-        fields.push(b"Cache-Control", b"no-store");
-    }
-    fields
-}
-
 /// Why a stored response did not do (RFC 9211 s2.2): `request` only where a fresh one could not be used.
 const fn forward(why: Why) -> Forward {
     match why {
@@ -294,7 +279,7 @@ pub fn part_of(response: &Response, head: &RequestHead<'_>, now: Moment) -> Part
     selection::select(head, &validators, response.size(), now.wall)
 }
 
-fn fetch(wanted: &Wanted<'_, '_>, key: &[u8], why: Forward, is_refresh: bool) -> Box<Fetch> {
+fn fetch(wanted: &Wanted<'_, '_>, key: &[u8], why: Forward) -> Box<Fetch> {
     let head = wanted.head;
     let target = wanted.target;
     let mut line = Vec::with_capacity(target.path.len() + 1 + target.query.map_or(0, <[u8]>::len));
@@ -303,31 +288,22 @@ fn fetch(wanted: &Wanted<'_, '_>, key: &[u8], why: Forward, is_refresh: bool) ->
         line.push(b'?');
         line.extend_from_slice(query);
     }
-    // What is stored answers GET and HEAD, and only a GET can replace it.
-    let (method, method_name) = match is_refresh {
-        true => (Method::Get, &b"GET"[..]),
-        false => (head.method, head.method_name),
-    };
     Box::new(Fetch {
         site: wanted.site,
         rule: Arc::clone(wanted.rule),
         key: key.into(),
-        method,
-        method_name: method_name.into(),
+        method: head.method,
+        method_name: head.method_name.into(),
         version: head.version,
         target: line.into(),
         path_size: target.path.len(),
         authority: authority(wanted).into(),
-        fields: if is_refresh {
-            for_refresh(head)
-        } else {
-            forwarded(head)
-        },
+        fields: forwarded(head),
         client: None,
         takes_trailers: trailers::are_taken(head.version, head),
         why,
         body: None,
-        is_refresh,
+        is_refresh: false,
         must_ask: false,
         deposit: None,
         foreign: None,

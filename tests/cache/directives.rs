@@ -1,12 +1,15 @@
 //! Cache-Control of requests (RFC 9111 s5.2.1, s5.4).
 
-use crate::harness::origin::{Gate, Origin, reply};
+use crate::harness::origin::{Gate, Made, Origin, content, reply};
 use crate::harness::{Request, Server, get};
 use crate::site::{Site, expect_forward, expect_hit, expect_outcome, fetch, fetch_get, outcome};
 
 fn asks(path: &str, directives: &str) -> Request {
     get(path).with("Cache-Control", directives)
 }
+
+/// As heap and as a file of its own on disk.
+const SIZES: [u64; 2] = [10, 300_000];
 
 /// Stores a response that is 100 seconds old and lives `lifetime` seconds.
 #[track_caller]
@@ -145,6 +148,62 @@ before_an_origin!(
         gate.open();
         one.fetched("GET").expect(200).expect_body(b"hello");
         assert_eq!(origin.asked().len(), 1);
+    }
+);
+
+before_an_origin!(
+    rfc9111_s5_2_1_7_only_if_cached_gets_stale_responses_from_disk_as_from_memory,
+    Site::plain().with(|setup| setup.disk(&["size = \"64MiB\""])),
+    |origin, server| {
+        let window = "max-age=0, stale-while-revalidate=1000";
+        for size in SIZES {
+            for (path, directives) in [("stale", "max-age=0"), ("while", window)] {
+                let path = format!("/{path}/{size}");
+                let made = Made::new(size, size).field("Cache-Control", directives);
+                origin.serve(&path, made);
+                fetch_get(server, &path).expect(200);
+            }
+        }
+        server.restart();
+        origin.forget();
+        let only = |path: &str, size: u64, more: &str| {
+            let request = asks(&format!("/{path}/{size}"), &format!("only-if-cached{more}"));
+            fetch(server, &request)
+        };
+        for size in SIZES {
+            for _ in 0..2 {
+                let hit = only("stale", size, ", max-stale=1000");
+                hit.expect(200).expect_body(&content(size, 0..size));
+                expect_outcome(&hit, &["hit", "detail=max-stale"]);
+            }
+            only("stale", size, "").expect(504);
+            only("while", size, ", max-age=0").expect(504);
+        }
+        assert_eq!(origin.asked().len(), 0);
+    }
+);
+
+before_an_origin!(
+    rfc9111_s5_2_1_7_a_stale_response_from_disk_that_only_stored_ones_may_answer_with_is_refreshed,
+    Site::plain().with(|setup| setup.disk(&["size = \"64MiB\""])),
+    |origin, server| {
+        let window = "max-age=0, stale-while-revalidate=1000";
+        for size in SIZES {
+            let made = Made::new(size, size).field("Cache-Control", window);
+            origin.serve(&format!("/{size}"), made);
+            fetch_get(server, &format!("/{size}")).expect(200);
+        }
+        server.restart();
+        origin.forget();
+        for (count, size) in (1..).zip(SIZES) {
+            let hit = fetch(server, &asks(&format!("/{size}"), "only-if-cached"));
+            hit.expect(200).expect_body(&content(size, 0..size));
+            expect_outcome(&hit, &["hit", "detail=stale-while-revalidate"]);
+            // RFC 5861 s3: whoever gets it has it refreshed.
+            let refresh = &origin.await_asked(count)[count - 1];
+            assert_eq!(refresh.field("cache-control"), None);
+            assert!(refresh.field("if-none-match").is_some());
+        }
     }
 );
 

@@ -94,7 +94,7 @@ impl KeeperCounts {
             Rule::Passed => KeeperCount::Passed,
             Rule::Revalidated => KeeperCount::Revalidated,
             Rule::Collapsed => KeeperCount::Collapsed,
-            Rule::Fresh => KeeperCount::Found,
+            Rule::Fresh | Rule::MaxStale | Rule::StaleWhileRevalidate => KeeperCount::Found,
             Rule::StaleIfError => KeeperCount::StaleIfError,
             _ => KeeperCount::Failed,
         });
@@ -114,12 +114,14 @@ mod tests {
         for rule in [
             Rule::Stored,
             Rule::Stored,
+            Rule::MaxStale,
             Rule::OriginTimeout,
             Rule::OnlyIfCached,
         ] {
             counts.answered(rule);
         }
         assert_eq!(counts.read(KeeperCount::Stored), 2);
+        assert_eq!(counts.read(KeeperCount::Found), 1);
         assert_eq!(counts.read(KeeperCount::Failed), 2);
         assert_eq!(counts.read(KeeperCount::Passed), 0);
     }

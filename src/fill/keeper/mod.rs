@@ -22,6 +22,7 @@ mod large;
 mod outgrown;
 mod pass;
 mod pen;
+mod refresh;
 mod save;
 mod shelf;
 mod source;
@@ -47,7 +48,7 @@ use crate::index::response::Response;
 use crate::index::responses::Responses;
 use crate::policy::cache_status::{CacheStatus, Forward};
 use crate::policy::request::Asked;
-use crate::policy::reuse::{self, Reuse};
+use crate::policy::reuse;
 use crate::policy::rule::Rule;
 use crate::policy::{validation, vary};
 use crate::stats::Held;
@@ -256,8 +257,9 @@ impl Keeper {
         if is_found {
             alone = self.bring_up(&fetch, origin).await;
             if !fetch.must_ask
-                && let Some((outcome, _)) = self.look_among(&fetch, &asked, &alone)
+                && let Some((outcome, response)) = self.look_among(&fetch, &asked, &alone)
             {
+                self.refresh_after(&outcome, &response, fetch, origin);
                 return outcome;
             }
             if asked.directives.only_if_cached {
@@ -352,7 +354,8 @@ impl Keeper {
         variants.get(chosen).cloned()
     }
 
-    /// The answer with a stored response, where that is fresh.
+    /// The answer with a stored response, where that is fresh; one that may be sent stale does where no other may come (RFC 9111
+    /// s5.2.1.7).
     fn usable(
         &self,
         fetch: &Fetch,
@@ -365,9 +368,12 @@ impl Keeper {
         }
         let (now, _) = clock::wall();
         let verdict = reuse::judge(asked, &response.stored, &fetch.rule.overrides, now);
-        let Reuse::Fresh { age, .. } = verdict else {
+        let Way::Answer(found) = Way::of(verdict) else {
             return None;
         };
+        if found != Rule::Fresh && !asked.directives.only_if_cached {
+            return None;
+        }
         let ttl = response.stored.ttl(now);
         let (status, rule) = if collapsed {
             let status = CacheStatus {
@@ -377,9 +383,9 @@ impl Keeper {
             };
             (status, Rule::Collapsed)
         } else {
-            (CacheStatus::hit(ttl, ""), Rule::Fresh)
+            (CacheStatus::hit(ttl, found.detail()), found)
         };
-        let outcome = exchange::fetched(Arc::clone(&response), Some(age), status, rule);
+        let outcome = exchange::fetched(Arc::clone(&response), verdict.age(), status, rule);
         Some((outcome, response))
     }
 
