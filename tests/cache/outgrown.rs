@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::harness::origin::{Gate, Origin, Reply, content, reply};
 use crate::harness::waiting::eventually;
 use crate::harness::{Broken, Client, Server, Setup, get, pause};
-use crate::site::{Site, expect_forward, fetch_get, outcome};
+use crate::site::{Site, expect_forward, fetch, fetch_get, outcome};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -334,5 +334,37 @@ before_an_origin!(
         fetch_get(server, "/a").expect(200);
         let hit = fetch_get(server, "/a");
         assert!(outcome(&hit).contains(&"hit".to_owned()), "{hit}");
+    }
+);
+
+before_an_origin!(
+    ranges_of_a_stored_variant_come_from_disk_after_another_one_outgrew,
+    Site::ruled("tiers = [\"disk\"]")
+        .with(|setup| setup.disk(&["size = \"64MiB\"", "max_object = \"4MiB\""])),
+    |origin, server| {
+        origin.on("/a", move |asked| {
+            let said = reply(200)
+                .max_age(600)
+                .field("Vary", "Accept-Encoding")
+                .field("ETag", "\"1\"");
+            if asked.field("accept-encoding").is_some() {
+                let mut coded = said.field("Content-Encoding", "gzip").chunked();
+                for first in (0..12 << 20).step_by(300_000) {
+                    coded = coded.chunk(content(1, first..first + 300_000));
+                }
+                return coded.last_chunk(&[]);
+            }
+            said.body(content(2, 0..10_000))
+        });
+        fetch_get(server, "/a").expect(200);
+        server.restart();
+        let coded = get("/a").with("Accept-Encoding", "gzip");
+        fetch(server, &coded).expect(200);
+        await_end(server, "complete", 1);
+        origin.forget();
+        let range = get("/a").with("Range", "bytes=1000-1999");
+        let part = fetch(server, &range);
+        part.expect(206).expect_body(&content(2, 1_000..2_000));
+        assert_eq!(origin.asked().len(), 0);
     }
 );

@@ -170,16 +170,18 @@ impl Keeper {
         };
         let asked = Asked::of(fetch.method, &fetch.fields);
         if !is_shared(&fetch, &asked) || asked.directives.only_if_cached {
-            return self.answer_alone(fetch, asked, &origin).await;
+            let goes_as_it_is = source::is_range_for_one(&fetch);
+            return self
+                .answer_alone(fetch, asked, &origin, goes_as_it_is)
+                .await;
         }
         match self.flights.board(&fetch.key, clock::mono()) {
-            // Nothing was shared of its URL: a range of it goes as it was asked for.
-            Boarding::Alone
-                if source::asked_range(&fetch).is_some() && !asked.directives.only_if_cached =>
-            {
-                self.ask_as_it_is(&fetch, asked, &origin).await
+            Boarding::Alone => {
+                // Nothing was shared of its URL: a range of it that is not stored goes as it was asked for.
+                let goes_as_it_is = source::asked_range(&fetch).is_some();
+                self.answer_alone(fetch, asked, &origin, goes_as_it_is)
+                    .await
             }
-            Boarding::Alone => self.answer_alone(fetch, asked, &origin).await,
             Boarding::Full => {
                 self.counts.bump(KeeperCount::RefusedWaiters);
                 Outcome::NotFetched(Rule::OriginBusy)
@@ -244,12 +246,14 @@ impl Keeper {
         self.ask(&fetch, asked, origin, Some(lead), alone).await
     }
 
-    /// Answers a request that no other waits for.
+    /// Answers a request that no other waits for. Where it goes to the origin, it `goes_as_it_is`, or as it takes to store the
+    /// answer.
     async fn answer_alone(
         self: &Rc<Self>,
         mut fetch: Box<Fetch>,
         asked: Asked,
         origin: &Rc<Origin>,
+        goes_as_it_is: bool,
     ) -> Outcome {
         let reads = matches!(fetch.method, Method::Get | Method::Head);
         let is_found = reads && fetch.rule.cache && !validation::is_for_origin_alone(&fetch.fields);
@@ -265,7 +269,7 @@ impl Keeper {
             if asked.directives.only_if_cached {
                 return Outcome::NotFetched(Rule::OnlyIfCached);
             }
-            if source::is_range_for_one(&fetch) {
+            if goes_as_it_is {
                 return self.ask_as_it_is(&fetch, asked, origin).await;
             }
             self.tell_why(&mut fetch, &asked, &alone);
