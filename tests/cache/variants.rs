@@ -1,7 +1,7 @@
 //! Variants by Vary (RFC 9111 s4.1).
 
-use crate::harness::get;
-use crate::harness::origin::reply;
+use crate::harness::origin::{Gate, content, reply};
+use crate::harness::{Broken, get};
 use crate::site::{Site, expect_forward, expect_hit, expect_outcome, fetch, fetch_get};
 
 before_an_origin!(
@@ -93,5 +93,50 @@ before_an_origin!(
         answer.expect_body(b"new");
         expect_hit(&answer);
         assert_eq!(origin.asked().len(), 2);
+    }
+);
+
+before_an_origin!(
+    rfc9111_s4_3_4_variant_that_grows_is_not_freshened_and_goes_when_it_breaks_off,
+    Site::plain(),
+    |origin, server| {
+        let gate = Gate::new();
+        let behind = gate.clone();
+        origin.on("/a", move |asked| {
+            let of_both = |status| {
+                let said = reply(status).field("Vary", "Accept-Language");
+                said.field("ETag", "\"x\"")
+            };
+            let is_english = asked.field("accept-language") == Some("en");
+            match asked.number {
+                0 => of_both(200).field("Cache-Control", "no-cache").body("en"),
+                1 => {
+                    let first = of_both(200).max_age(60).chunked();
+                    let half = first.chunk(content(1, 0..100_000)).wait(&behind);
+                    half.reset()
+                }
+                2 if is_english => of_both(304).max_age(60).end(),
+                _ => of_both(200).max_age(60).body("all of it"),
+            }
+        });
+        let asks = |language: &str| get("/a").with("Accept-Language", language);
+        fetch(server, &asks("en")).expect_body(b"en");
+        let mut grows = server.connect();
+        grows.send(asks("fr").bytes());
+        let head = grows.head().expect("a head");
+        let validated = fetch(server, &asks("en"));
+        validated.expect(200).expect_body(b"en");
+        expect_outcome(&validated, &["fwd-status=304"]);
+        gate.open();
+        let Err(Broken::Cut(came)) = grows.body("GET", &head) else {
+            panic!("not cut");
+        };
+        assert!(content(1, 0..100_000).starts_with(&came));
+        // Nothing of what broke off is an answer to anybody.
+        let again = fetch(server, &asks("fr"));
+        again.expect(200).expect_body(b"all of it");
+        expect_forward(&again, "vary-miss");
+        expect_hit(&fetch(server, &asks("en")));
+        assert_eq!(origin.asked().len(), 4);
     }
 );

@@ -21,7 +21,7 @@ use std::sync::{Arc, Weak};
 use tokio::sync::Notify;
 
 use super::pen::Pen;
-use super::shelf::responses_of;
+use super::shelf::leave_memory;
 use super::source::{RangeAnswer, Source};
 use super::{Keeper, KeeperCount, Place};
 use crate::fill::disk::DiskTier;
@@ -402,9 +402,7 @@ impl Attendant {
 
     fn leave_memory(&self) {
         if let Some(object) = self.object.upgrade() {
-            for response in responses_of(&self.keeper.responses, &self.key, &object) {
-                self.keeper.responses.remove(&response);
-            }
+            leave_memory(&self.keeper.responses, &self.key, &object);
         }
     }
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::outgrown::Outgrown;
 use super::pen::CHARGE;
-use super::shelf::responses_of;
+use super::shelf::{leave_memory, responses_of};
 use super::{Keeper, KeeperCount};
 use crate::fill::disk::{extension_of, label_of, unless_purged};
 use crate::fill::origin::OriginBody;
@@ -97,7 +97,7 @@ impl Keeper {
             Ok(()) => self.keep_whole(&mut writer, large, &filling).await,
             Err(fault) => {
                 // First of all nobody finds it any more: who is reset comes back at once.
-                self.responses.remove(response);
+                leave_memory(&self.responses, &response.key, &response.object);
                 writer.fail(fault);
                 self.wake(writer.wakers());
             }
@@ -136,7 +136,7 @@ impl Keeper {
             self.shelf.put(&whole.key, &whole.object);
         }
         if !is_kept {
-            self.responses.remove(response);
+            leave_memory(&self.responses, &response.key, &response.object);
         }
         self.counts.bump(match writer.complete() {
             true => KeeperCount::BodyComplete,

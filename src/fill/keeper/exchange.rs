@@ -406,7 +406,9 @@ impl Keeper {
         let mut fresh = None;
         let mut is_there = false;
         for place in chosen {
-            let Some(old) = known.variants.get(place) else {
+            // One whose body is still on its way is its bringer's, who would not find it under another head; its own is as new.
+            let whole = known.variants.get(place);
+            let Some(old) = whole.filter(|response| response.has_whole_body()) else {
                 continue;
             };
             let new = freshen(old, &update, &asked, (request_time, response_time));

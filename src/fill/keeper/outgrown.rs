@@ -13,6 +13,7 @@ use std::task::Poll;
 use bytes::Bytes;
 
 use super::bring::{Large, LargePen};
+use super::shelf::leave_memory;
 use super::{Keeper, KeeperCount};
 use crate::fill::origin::{OriginBody, OriginFault};
 use crate::index::response::Response;
@@ -61,7 +62,7 @@ impl Keeper {
         } = outgrown;
         let _gauge = self.counts.hold(KeeperCount::OutgrownNow);
         // First of all nobody finds it any more.
-        self.responses.remove(response);
+        leave_memory(&self.responses, &response.key, &response.object);
         self.flights.outgrew(&response.key, clock::mono());
         writer.open_window(self.settings.pass_memory.in_memory(), why);
         // Whoever waits for the whole, instead of reading it, is told that it does not come.

@@ -96,3 +96,10 @@ pub(super) fn responses_of(
         .cloned()
         .collect()
 }
+
+/// Removes the stored responses under `key` that have this body, whatever of their heads was freshened meanwhile.
+pub(super) fn leave_memory(responses: &Responses, key: &[u8], object: &Arc<Object>) {
+    for response in responses_of(responses, key, object) {
+        responses.remove(&response);
+    }
+}
