@@ -281,6 +281,7 @@ mod tests {
             );
         }
     }
+
     #[test]
     fn reasons_have_no_runs_of_spaces() {
         let bodies = [
