@@ -2,15 +2,16 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::harness::origin::Origin;
 use crate::harness::server::run;
-use crate::harness::{Answer, Request, Server, eventually, get, pattern, pause};
+use crate::harness::{Answer, Driver, Request, Server, eventually, get, pattern, pause};
 use crate::queue::{
-    PATIENCE, arrived, await_state, before, change, encoded, json, said, spooled, status, url,
+    PATIENCE, arrived, await_state, before, change, encoded, json, said, setup, spooled, status,
+    url,
 };
 
 fn taking() -> Origin {
@@ -65,6 +66,41 @@ fn recording_is_uploaded_when_its_last_writer_closes() {
     assert_eq!(arrived(&origin, "/calls/1.wav"), [body]);
     assert!(!path.exists());
     assert_eq!(spooled(&server), Vec::<String>::new());
+}
+
+#[test]
+fn group_of_the_library_may_write_recordings_and_nothing_else() {
+    let origin = taking();
+    // Root alone may give files to any group.
+    let group = match rustix::process::getuid().is_root() {
+        true => 12345,
+        false => rustix::process::getgid().as_raw(),
+    };
+    let mut setup = setup(&origin.url(), "record_limit = \"1h\"");
+    setup.config.library.push(format!("group = \"{group}\""));
+    let mut server = setup.start(Driver::Epoll);
+    let spool = server.folder.path("store/uploads");
+    let (id, path) = open(&server, &url("/calls/1.wav"), "");
+    let found = |path: &Path| {
+        let found = fs::metadata(path).expect("it is there");
+        (found.permissions().mode() & 0o070, found.gid())
+    };
+    for _ in 0..2 {
+        assert_eq!(found(&path), (0o060, group));
+        for folder in [&spool, &spool.join("recordings")] {
+            assert_eq!(found(folder), (0o010, group), "{}", folder.display());
+        }
+        assert_eq!(found(&spool.join("uploads.lock")).0, 0);
+        server.restart();
+    }
+    // What is accepted is not the group's to write any more.
+    origin.otherwise(|_| said(503));
+    fs::write(&path, b"abc").expect("room");
+    eventually(PATIENCE, "it is an upload", || !path.exists());
+    let data = spool.join(format!("{id:016x}.data"));
+    assert_eq!(found(&data).0, 0);
+    origin.otherwise(|_| said(201));
+    await_state(&server, id, "done");
 }
 
 #[test]

@@ -47,8 +47,12 @@ impl RunningUploads {
             hosts: Arc::new(ArcSwap::from_pointee(hosts(settings))),
         };
         let shared_hosts = Arc::clone(&routes.hosts);
-        let uploads = Uploads::open(&folder, settings.upload.clone(), routes)
-            .map_err(LaunchError::Uploads)?;
+        let uploads = Uploads::open(
+            (&folder, settings.library.group),
+            settings.upload.clone(),
+            routes,
+        )
+        .map_err(LaunchError::Uploads)?;
         let tools = Tools {
             origin_counts: Arc::clone(origin_counts),
             random: Box::new(random),

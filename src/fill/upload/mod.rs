@@ -72,16 +72,16 @@ pub struct Uploads {
 }
 
 impl Uploads {
-    /// Opens the spool in `folder` with what waits in it.
+    /// Opens the spool in `folder` with what waits in it; members of `group` may write recordings, where there is one.
     ///
     /// # Errors
     /// The folder can't be used, or another process uses it.
     pub fn open(
-        folder: &Path,
+        (folder, group): (&Path, Option<u32>),
         settings: UploadSettings,
         routes: Routes,
     ) -> Result<Arc<Self>, SpoolError> {
-        let (spool, records, next_id) = Spool::open(folder)?;
+        let (spool, records, next_id) = Spool::open(folder, group)?;
         let counts = Arc::<UploadCounts>::default();
         let ledger = Ledger::new((records, next_id), clock::mono(), Arc::clone(&counts));
         #[expect(clippy::disallowed_types, reason = "as above")]

@@ -4,6 +4,9 @@
 //! `N.job` is written beside its name, synced and renamed. Whatever has no record was never accepted, and is removed at start.
 //! What was uploaded loses its record first.
 //!
+//! Where there is a group its members may write recordings: the files are 0660 and the group's, and it may search the two folders, no
+//! more. What was closed is the owner's alone.
+//!
 //! One process has one folder: a flock(2), as with the disk store.
 
 use std::collections::BTreeMap;
@@ -24,6 +27,14 @@ const RECORDINGS: &str = "recordings";
 /// Bytes that are copied at once.
 const COPY_BYTES: usize = 1 << 20;
 
+/// What the group gets of a folder that it had other rights to: to get through.
+const GROUP_RIGHTS: u32 = 0o070;
+const GROUP_SEARCHES: u32 = 0o010;
+
+/// A recording while it is written, and what was closed.
+const RECORDING_MODE: u32 = 0o660;
+const DATA_MODE: u32 = 0o600;
+
 /// Why the spool can't be opened.
 #[derive(Debug)]
 pub enum SpoolError {
@@ -31,6 +42,8 @@ pub enum SpoolError {
     Held(PathBuf),
     /// The system refused.
     Folder(PathBuf, io::Error),
+    /// It can't be given to the group.
+    Group(PathBuf, io::Error),
 }
 
 impl std::fmt::Display for SpoolError {
@@ -42,6 +55,11 @@ impl std::fmt::Display for SpoolError {
                 path.display()
             ),
             Self::Folder(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::Group(path, error) => write!(
+                f,
+                "{}: {error}; must this process be a member of library.group?",
+                path.display()
+            ),
         }
     }
 }
@@ -52,6 +70,8 @@ impl std::error::Error for SpoolError {}
 #[derive(Debug)]
 pub(super) struct Spool {
     folder: PathBuf,
+    /// Whose members may write recordings.
+    group: Option<u32>,
     directory: File,
     _lock: File,
 }
@@ -138,11 +158,14 @@ impl Draft {
 
 impl Spool {
     /// Opens the folder, making it where it is missing, and gives what waits in it, and the first number that no file has. What was never
-    /// accepted is removed.
+    /// accepted is removed. Members of `group` may write recordings, where there is one.
     ///
     /// # Errors
     /// Another process has it, or the file system refuses.
-    pub(super) fn open(folder: &Path) -> Result<(Self, Vec<Record>, u64), SpoolError> {
+    pub(super) fn open(
+        folder: &Path,
+        group: Option<u32>,
+    ) -> Result<(Self, Vec<Record>, u64), SpoolError> {
         let failed = |error| SpoolError::Folder(folder.to_owned(), error);
         match std::fs::create_dir(folder) {
             Ok(()) => {}
@@ -168,9 +191,14 @@ impl Spool {
         }
         let spool = Self {
             folder: folder.to_owned(),
+            group,
             directory: File::open(folder).map_err(failed)?,
             _lock: lock.into(),
         };
+        for path in [folder, &recordings] {
+            let let_through = spool.let_through(path);
+            let_through.map_err(|error| SpoolError::Group(path.to_owned(), error))?;
+        }
         let (records, next) = spool.recover().map_err(failed)?;
         Ok((spool, records, next))
     }
@@ -219,6 +247,11 @@ impl Spool {
                     self.forget_recording(&record)?;
                 }
                 Some(record) if self.recording(&record).exists() => {
+                    // The group may be another now.
+                    let path = self.recording(&record);
+                    if let Err(error) = self.let_write(&path) {
+                        tracing::warn!(path = %path.display(), %error, "the group may not write it");
+                    }
                     files.remove(&id);
                     records.push(record);
                 }
@@ -256,6 +289,25 @@ impl Spool {
             }
         }
         Ok(files)
+    }
+
+    /// Lets the group through a folder.
+    fn let_through(&self, folder: &Path) -> io::Result<()> {
+        if self.group.is_none() {
+            return Ok(());
+        }
+        std::os::unix::fs::lchown(folder, None, self.group)?;
+        let mode = std::fs::metadata(folder)?.permissions().mode() & 0o7777;
+        let mode = mode & !GROUP_RIGHTS | GROUP_SEARCHES;
+        std::fs::set_permissions(folder, Permissions::from_mode(mode))
+    }
+
+    /// Lets the group write a recording, whatever the process's mask says.
+    fn let_write(&self, recording: &Path) -> io::Result<()> {
+        if self.group.is_some() {
+            std::os::unix::fs::lchown(recording, None, self.group)?;
+        }
+        std::fs::set_permissions(recording, Permissions::from_mode(RECORDING_MODE))
     }
 
     fn read(&self, path: &Path) -> Option<Record> {
@@ -349,9 +401,8 @@ impl Spool {
     /// The file system's; nothing is left then.
     pub(super) fn open_recording(&self, record: &Record) -> io::Result<PathBuf> {
         let path = self.recording(record);
-        let made = create(&path).and_then(|file| {
-            // Whatever the process's mask says.
-            file.set_permissions(Permissions::from_mode(0o660))?;
+        let made = create(&path).and_then(|_| {
+            self.let_write(&path)?;
             let mut kept = create(&self.path(record.id, "rec"))?;
             kept.write_all(&record.encode())?;
             kept.sync_data()?;
@@ -376,11 +427,15 @@ impl Spool {
             std::fs::remove_file(&data)?;
         }
         std::fs::hard_link(self.recording(record), &data)?;
+        // Nobody else writes to what is accepted; fails where another user has put a file of his own there.
+        std::fs::set_permissions(&data, Permissions::from_mode(DATA_MODE)).ok();
         if let Err(error) = self.write(record, true) {
             // It stays a recording: what may have been renamed must not come back, and never without its bytes.
             let job = self.path(record.id, "job");
             if !job.exists() || std::fs::remove_file(job).is_ok() {
                 drop(std::fs::remove_file(data));
+                // As before; where even this fails, the next start does it.
+                self.let_write(&self.recording(record)).ok();
             }
             return Err(error);
         }
