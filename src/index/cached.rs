@@ -11,6 +11,7 @@
 //!   was begun before it can publish what it means (see `purges`).
 
 mod bucket;
+mod claim;
 mod counts;
 mod ledger;
 mod listing;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use bucket::{BUCKET_ENTRIES_MAX, Found, arc_bytes, heap_bytes};
+pub use claim::Claim;
 pub use counts::{IndexCounts, IndexStats};
 pub use purges::{Epoch, Matcher, PREFIXES_MAX};
 
@@ -200,14 +202,35 @@ impl<T: Cached> CachedIndex<T> {
     pub fn purge(
         &self,
         matcher: &Matcher<'_>,
+        change: impl FnMut(&Arc<T>) -> Option<Arc<T>>,
+    ) -> Purge<T> {
+        self.purge_for(None, matcher, change)
+    }
+
+    /// As [`purge`](Self::purge), on behalf of a fill whose claim outlives it.
+    pub fn purge_for(
+        &self,
+        claim: Option<&mut Claim>,
+        matcher: &Matcher<'_>,
         mut change: impl FnMut(&Arc<T>) -> Option<Arc<T>>,
     ) -> Purge<T> {
         let mut evicted = Vec::new();
         let places = {
             let mut ledger = self.writer.lock();
-            let (epoch, places) = ledger.begin_purge(&self.buckets, matcher, &mut evicted);
-            self.epoch.store(epoch.0, Ordering::Release);
-            places
+            let begin = |ledger: &mut Ledger<T>, evicted: &mut Vec<Arc<T>>| {
+                let (epoch, places) = ledger.begin_purge(&self.buckets, matcher, evicted);
+                self.epoch.store(epoch.0, Ordering::Release);
+                (epoch, places)
+            };
+            match claim {
+                None => begin(&mut ledger, &mut evicted).1,
+                Some(claim) => {
+                    claim.look(self, &ledger);
+                    let (epoch, places) = begin(&mut ledger, &mut evicted);
+                    claim.go_on(epoch);
+                    places
+                }
+            }
         };
         let total = places.as_ref().map_or(self.buckets.count(), Vec::len);
         let mut count = 0;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::cached::{Cached, CachedIndex, Matcher, arc_bytes, heap_bytes};
+use super::cached::{Cached, CachedIndex, Claim, Matcher, arc_bytes, heap_bytes};
 use super::eviction::{Counted, UseCount};
 use super::response::Response;
 
@@ -51,16 +51,22 @@ pub(super) fn own_weight(response: &Response) -> u64 {
 
 /// Has every variant of `key` validated before it is used again (RFC 9111 s4.4); how many there were.
 pub fn invalidate_key(responses: &Responses, key: &[u8]) -> u64 {
-    invalidate(responses, &Matcher::Key(key))
+    invalidate(responses, None, &Matcher::Key(key))
+}
+
+/// As [`invalidate_key`], on behalf of a fill whose claim outlives it.
+pub fn invalidate_key_for(responses: &Responses, claim: Option<&mut Claim>, key: &[u8]) -> u64 {
+    invalidate(responses, claim, &Matcher::Key(key))
 }
 
 /// As [`invalidate_key`], for all that carry `tag` (RFC 9875).
 pub fn invalidate_tag(responses: &Responses, tag: &[u8]) -> u64 {
-    invalidate(responses, &Matcher::Tag(tag))
+    invalidate(responses, None, &Matcher::Tag(tag))
 }
 
-fn invalidate(responses: &Responses, matcher: &Matcher<'_>) -> u64 {
-    responses.purge(matcher, |one| marked_stale(one)).count
+fn invalidate(responses: &Responses, claim: Option<&mut Claim>, matcher: &Matcher<'_>) -> u64 {
+    let purge = responses.purge_for(claim, matcher, |one| marked_stale(one));
+    purge.count
 }
 
 /// The same response, to be validated before it is used again. None for one whose body is not all there: a part of a body

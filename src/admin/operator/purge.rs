@@ -11,7 +11,7 @@ use super::asked_url::{AskedUrl, Scopes};
 use super::{CacheOperator, key_text};
 use crate::fill::disk::Removed;
 use crate::http::logged::without_query;
-use crate::index::cached::Matcher;
+use crate::index::cached::{Claim, Matcher};
 use crate::index::response::Response;
 use crate::index::responses::marked_stale;
 use crate::index::sites::SiteTable;
@@ -129,6 +129,19 @@ impl CacheOperator {
     ///
     /// Nothing can be meant so, and nothing has happened; or the disk store fails.
     pub fn purge(&self, order: PurgeOrder) -> Result<Purged, Unmeant> {
+        self.purge_for(None, order)
+    }
+
+    /// As [`purge`](Self::purge), on behalf of a fill whose claim outlives it.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn purge_for(
+        &self,
+        mut claim: Option<&mut Claim>,
+        order: PurgeOrder,
+    ) -> Result<Purged, Unmeant> {
         let names = self.names(&order.meant)?;
         let mut told = Told {
             keys: Vec::new(),
@@ -139,7 +152,7 @@ impl CacheOperator {
             purged += if order.is_dry_run {
                 self.count(&matcher, &mut told)?
             } else {
-                self.remove(&matcher, order.is_soft, &mut told)?
+                self.remove(claim.as_deref_mut(), &matcher, order.is_soft, &mut told)?
             };
         }
         if !order.is_dry_run {
@@ -157,12 +170,13 @@ impl CacheOperator {
     /// Purges in memory, then on disk, then in memory again: see `fill::disk`. A response that is in both counts once.
     fn remove(
         &self,
+        mut claim: Option<&mut Claim>,
         matcher: &Matcher<'_>,
         is_soft: bool,
         told: &mut Told,
     ) -> Result<u64, Unmeant> {
         let mut removed = Removed::default();
-        self.remove_from_memory(matcher, is_soft, |response| {
+        self.remove_from_memory(claim.as_deref_mut(), matcher, is_soft, |response| {
             if removed.in_memory(response) {
                 told.key(&response.key);
             }
@@ -182,7 +196,7 @@ impl CacheOperator {
             disk.remove(&selection, met)
         };
         // What was brought up meanwhile; it was on disk, and is counted there.
-        self.remove_from_memory(matcher, is_soft, |_| {});
+        self.remove_from_memory(claim, matcher, is_soft, |_| {});
         match on_disk {
             Ok(_) => Ok(removed.count()),
             Err(error) => Err(Unmeant::Disk(error.to_string())),
@@ -191,11 +205,12 @@ impl CacheOperator {
 
     fn remove_from_memory(
         &self,
+        claim: Option<&mut Claim>,
         matcher: &Matcher<'_>,
         is_soft: bool,
         mut met: impl FnMut(&Response),
     ) {
-        self.responses.purge(matcher, |response| {
+        self.responses.purge_for(claim, matcher, |response| {
             met(response);
             is_soft.then(|| marked_stale(response)).flatten()
         });

@@ -118,31 +118,45 @@ async fn take_in(cache: CacheOperator, library: Arc<Library>, uploaded: Uploaded
         deposit,
     } = uploaded;
     let profile = profile.as_deref();
-    // Before what is stored is made invalid on its behalf.
-    let is_newest = deposit
+    let claim = deposit
         .as_ref()
-        .map(|(deposit, sent_to)| library.is_newest(&url, profile, deposit, sent_to));
+        .map(|(deposit, sent_to)| library.claim(&url, profile, deposit, sent_to));
+    let (mut claim, refused) = match claim {
+        Some(Ok(claim)) => (Some(claim), None),
+        Some(Err(why)) => (None, Some(why)),
+        None => (None, None),
+    };
     let urls: Vec<String> = std::iter::once(url.clone()).chain(moved_to).collect();
     for url in &urls {
-        library.invalidate(url).await;
+        library.invalidate(url, claim.as_mut()).await;
     }
     let purging = tokio::task::spawn_blocking(move || {
-        urls.into_iter()
-            .try_for_each(|url| cache.purge(made_stale(url)).map(drop))
+        let purged = urls
+            .into_iter()
+            .try_for_each(|url| cache.purge_for(claim.as_mut(), made_stale(url)).map(drop));
+        (purged, claim)
     });
-    match purging.await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => {
-            tracing::warn!(%error, "what is stored of an uploaded URL may still be used");
+    let claim = match purging.await {
+        Ok((purged, claim)) => {
+            if let Err(error) = purged {
+                tracing::warn!(%error, "what is stored of an uploaded URL may still be used");
+            }
+            claim
         }
-        Err(_) => tracing::error!("what is stored of an uploaded URL may still be used"),
-    }
+        Err(_) => {
+            tracing::error!("what is stored of an uploaded URL may still be used");
+            None
+        }
+    };
     let Some((deposit, sent_to)) = deposit else {
         return false;
     };
-    let stored = match is_newest {
-        Some(Err(why)) => Err(why),
-        _ => library.take_in(&url, profile, deposit, &sent_to).await,
+    let stored = match (claim, refused) {
+        (Some(claim), _) => {
+            let sent = (deposit, &sent_to);
+            library.take_in(&url, profile, sent, &claim).await
+        }
+        (None, refused) => Err(refused.unwrap_or_else(|| "its purge broke off".to_owned())),
     };
     if let Err(why) = &stored {
         // A query may be a signature.

@@ -10,7 +10,8 @@ use crate::fill::origin::{Asker, OriginSettings};
 use crate::fill::origins;
 use crate::fill::profile::Profile;
 use crate::http::authority::host_of;
-use crate::index::responses::invalidate_key;
+use crate::index::cached::Claim;
+use crate::index::responses::invalidate_key_for;
 use crate::policy::cache_status::Forward;
 use crate::policy::origin_rule::OriginUrl;
 use crate::store::Reading;
@@ -37,43 +38,38 @@ impl SentTo {
 }
 
 impl Library {
-    /// Has what is stored of a URL, with whatever credentials, validated before it is used again (RFC 9111 s4.4).
-    pub async fn invalidate(&self, url: &str) {
+    /// Has what is stored of a URL, with whatever credentials, validated before it is used again (RFC 9111 s4.4); on behalf of a file
+    /// that is to take its place, where there is a claim.
+    pub async fn invalidate(&self, url: &str, mut claim: Option<&mut Claim>) {
         let keys = self.keys_of(url).await;
         let keys: Vec<Vec<u8>> = keys.into_iter().map(Vec::from).collect();
-        let in_memory = || {
+        let in_memory = |mut claim: Option<&mut Claim>| {
             for key in &keys {
-                invalidate_key(&self.responses, key);
+                invalidate_key_for(&self.responses, claim.as_deref_mut(), key);
             }
         };
-        in_memory();
+        in_memory(claim.as_deref_mut());
         if let Some(shelf) = &self.disk {
             shelf.tier.invalidate(keys.clone(), Vec::new()).await;
             // What was brought up meanwhile.
-            in_memory();
+            in_memory(claim);
         }
     }
 
-    /// Whether a file that was sent to a URL is what a GET would get now, as far as this cache has heard.
+    /// The claim of a file that was sent to a URL to be what a GET gets: lost as soon as somebody else purges or changes that, from
+    /// when the upload began.
     ///
     /// # Errors
-    /// Why it is not, or that nobody could get it, for people.
-    pub fn is_newest(
+    /// Nobody could get it there, for people.
+    pub fn claim(
         &self,
         url: &str,
         profile: Option<&str>,
         deposit: &Deposit,
         sent_to: &SentTo,
-    ) -> Result<(), String> {
+    ) -> Result<Claim, String> {
         let place = place_of(url, profile, sent_to, &self.plan())?;
-        let none = std::iter::empty();
-        match self
-            .responses
-            .is_purged_since(&place.key, none, deposit.began)
-        {
-            true => Err("its URL was purged or changed while it was on its way".to_owned()),
-            false => Ok(()),
-        }
+        Ok(Claim::new(place.key, deposit.began))
     }
 
     /// Stores a file under the key that a get of its URL, with this profile, looks for. Ends when all of it is stored.
@@ -84,12 +80,17 @@ impl Library {
         &self,
         url: &str,
         profile: Option<&str>,
-        mut deposit: Deposit,
-        sent_to: &SentTo,
+        (mut deposit, sent_to): (Deposit, &SentTo),
+        claim: &Claim,
     ) -> Result<(), String> {
         let plan = self.plan();
         let place = place_of(url, profile, sent_to, &plan)?;
-        deposit.began = self.responses.epoch();
+        if *place.key != *claim.key() {
+            return Err("the config gives its URL another key by now".to_owned());
+        }
+        deposit.began = claim
+            .began()
+            .ok_or("its URL was purged or changed while it was on its way")?;
         let mut fetch = order(&place, &plan, self.fields(&plan), Forward::Request);
         fetch.deposit = Some(deposit);
         let storing = async {

@@ -165,3 +165,43 @@ fn long_prefixes_that_are_remembered_count_against_the_cap() {
     let taken = index.stats().bytes - before;
     assert_eq!(taken, PREFIXES_MAX as u64 * heap_bytes(1002));
 }
+
+/// A file that takes the place of what it makes invalid, in several steps between which others may purge.
+#[test]
+fn claim_outlives_its_own_purges_and_no_other() {
+    let is_refused = |index: &CachedIndex<Response>, claim: &Claim| {
+        let none = std::iter::empty();
+        claim
+            .began()
+            .is_none_or(|began| index.is_purged_since(claim.key(), none, began))
+    };
+    let own = |index: &CachedIndex<Response>, claim: &mut Claim| {
+        for matcher in [Matcher::Key(b"/a/1"), Matcher::Key(b"/a/2")] {
+            index.purge_for(Some(&mut *claim), &matcher, |_| None);
+        }
+    };
+    let others = [
+        (Matcher::All, true),
+        (Matcher::Key(b"/a/1"), true),
+        (Matcher::Prefix(b"/a/"), true),
+        (Matcher::Prefix(b"/b/"), false),
+        (Matcher::Tag(b"red"), false),
+    ];
+    for (other, refuses) in others {
+        for when in 0..4 {
+            let index = filled();
+            let mut claim = Claim::new(b"/a/1"[..].into(), index.epoch());
+            for step in 0..3 {
+                if step == when {
+                    index.purge(&other, |_| None);
+                }
+                own(&index, &mut claim);
+            }
+            assert!(!is_refused(&index, &claim) || refuses && when < 3);
+            if when == 3 {
+                index.purge(&other, |_| None);
+            }
+            assert_eq!(is_refused(&index, &claim), refuses, "{other:?} at {when}");
+        }
+    }
+}
