@@ -227,7 +227,11 @@ fn line(upload: &Value) -> String {
             terminal::printable(reason)
         ));
     }
-    if let Some(seconds) = upload["next_attempt_in"].as_u64() {
+    if let Some(other) = upload["behind"].as_u64() {
+        line.push_str(&format!(
+            "  after upload {other}, which goes to the same URL"
+        ));
+    } else if let Some(seconds) = upload["next_attempt_in"].as_u64() {
         line.push_str(&format!("  next in {seconds} s"));
     }
     line

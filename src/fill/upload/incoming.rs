@@ -11,7 +11,7 @@ use rustix::fs::OFlags;
 
 use super::Uploads;
 use super::counts::UploadCount;
-use super::ledger::Full;
+use super::ledger::{Full, Ledger};
 use super::record::{Record, Source};
 use super::spool::{CopyFault, Draft};
 use super::target::NoTarget;
@@ -296,6 +296,7 @@ impl Incoming {
         let (now, _) = clock::wall();
         let record = Record {
             id: draft.id,
+            turn: uploads.with(Ledger::take_turn),
             url: self.order.url.clone(),
             profile: self.order.profile.clone(),
             content_type: self.content_type.clone(),

@@ -1,12 +1,13 @@
 //! Which uploads there are and what becomes of them next: the part of the queue that is in memory. Makes no system call.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use tokio::task::AbortHandle;
 
 use super::counts::{UploadCount, UploadCounts};
+use super::lanes::{LaneName, Lanes};
 use super::record::Record;
 use crate::units::MonoNanos;
 
@@ -21,6 +22,7 @@ const ORPHANS_MAX: usize = 100;
 pub(super) struct Job {
     pub(super) record: Record,
     pub(super) phase: Phase,
+    lane: LaneName,
 }
 
 /// What an upload does now.
@@ -56,10 +58,11 @@ pub(super) struct Orphan {
 #[derive(Debug)]
 pub(super) struct Ledger {
     jobs: BTreeMap<u64, Job>,
-    due: BTreeSet<(MonoNanos, u64)>,
+    lanes: Lanes,
     ended: VecDeque<Ended>,
     pub(super) orphans: Vec<Orphan>,
     next_id: u64,
+    next_turn: u64,
     /// Of jobs and of what is being accepted.
     bytes: u64,
     incoming: usize,
@@ -77,10 +80,11 @@ impl Ledger {
     ) -> Self {
         let mut ledger = Self {
             jobs: BTreeMap::new(),
-            due: BTreeSet::new(),
+            lanes: Lanes::default(),
             ended: VecDeque::new(),
             orphans: Vec::new(),
             next_id,
+            next_turn: next_id,
             bytes: 0,
             incoming: 0,
             running: 0,
@@ -97,17 +101,35 @@ impl Ledger {
     fn insert(&mut self, record: Record, due: MonoNanos) {
         let id = record.id;
         self.next_id = self.next_id.max(id + 1);
+        self.next_turn = self.next_turn.max(record.place().0 + 1);
+        let lane = LaneName::of(&record);
         let phase = if record.is_recording() {
             Phase::Recording
         } else if record.is_dead {
             Phase::Dead
         } else {
-            self.due.insert((due, id));
+            self.lanes.wait(&lane, record.place(), due);
             Phase::Waiting(due)
         };
         self.recording += usize::from(matches!(phase, Phase::Recording));
-        self.jobs.insert(id, Job { record, phase });
+        let job = Job {
+            record,
+            phase,
+            lane,
+        };
+        self.jobs.insert(id, job);
         self.tell();
+    }
+
+    /// The turn of what is accepted now: after all that was accepted before.
+    pub(super) fn take_turn(&mut self) -> u64 {
+        self.next_turn += 1;
+        self.next_turn - 1
+    }
+
+    /// The upload to the same URL that one waits for.
+    pub(super) fn before(&self, job: &Job) -> Option<u64> {
+        self.lanes.before(&job.lane, job.record.place())
     }
 
     /// A recording was closed: from here on it is an upload of so many bytes.
@@ -189,7 +211,7 @@ impl Ledger {
 
     /// The upload that is due first, which is under way from now on.
     pub(super) fn start_due(&mut self, now: MonoNanos) -> Option<(Record, Arc<AtomicU64>)> {
-        let (due, id) = self.due.first().copied()?;
+        let (due, id) = self.lanes.first()?;
         if due > now {
             return None;
         }
@@ -199,9 +221,9 @@ impl Ledger {
         Some((record, sent))
     }
 
-    /// When the next one is due.
+    /// When the next one is due that need not wait for another.
     pub(super) fn next_due(&self) -> Option<MonoNanos> {
-        self.due.first().map(|(due, _)| *due)
+        self.lanes.first().map(|(due, _)| due)
     }
 
     /// Lets a running upload be broken off.
@@ -219,15 +241,18 @@ impl Ledger {
             return;
         };
         match &job.phase {
-            Phase::Waiting(due) => drop(self.due.remove(&(*due, id))),
             Phase::Running(..) => self.running = self.running.saturating_sub(1),
             Phase::Recording => self.recording = self.recording.saturating_sub(1),
-            Phase::Dead => {}
+            Phase::Waiting(_) | Phase::Dead => {}
         }
+        let place = job.record.place();
         match &phase {
-            Phase::Waiting(due) => drop(self.due.insert((*due, id))),
-            Phase::Running(..) => self.running += 1,
-            Phase::Dead | Phase::Recording => {}
+            Phase::Waiting(due) => self.lanes.wait(&job.lane, place, *due),
+            Phase::Running(..) => {
+                self.lanes.run(&job.lane, place);
+                self.running += 1;
+            }
+            Phase::Dead | Phase::Recording => self.lanes.leave(&job.lane, place),
         }
         job.phase = phase;
         self.tell();
@@ -236,11 +261,11 @@ impl Ledger {
     /// Takes an upload out that has ended.
     pub(super) fn end(&mut self, id: u64, status: Option<u16>) -> Option<Phase> {
         let job = self.jobs.remove(&id)?;
+        self.lanes.leave(&job.lane, job.record.place());
         match &job.phase {
-            Phase::Waiting(due) => drop(self.due.remove(&(*due, id))),
             Phase::Running(..) => self.running = self.running.saturating_sub(1),
             Phase::Recording => self.recording = self.recording.saturating_sub(1),
-            Phase::Dead => {}
+            Phase::Waiting(_) | Phase::Dead => {}
         }
         self.bytes = self.bytes.saturating_sub(job.record.size);
         if self.ended.len() >= ENDED_MAX {
@@ -262,7 +287,7 @@ impl Ledger {
     }
 
     fn tell(&self) {
-        let waiting = self.due.len() as u64;
+        let waiting = self.lanes.waiting() as u64;
         let running = self.running as u64;
         let all = (self.jobs.len() - self.recording) as u64;
         self.counts
@@ -290,7 +315,8 @@ mod tests {
     fn record(id: u64, size: u64, is_dead: bool) -> Record {
         Record {
             id,
-            url: String::new(),
+            url: format!("http://a/{id}"),
+            turn: 0,
             profile: None,
             content_type: String::new(),
             size,

@@ -19,6 +19,7 @@ mod bytes;
 mod counts;
 mod exchange;
 mod incoming;
+mod lanes;
 mod ledger;
 mod multipart;
 mod record;

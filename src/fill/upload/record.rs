@@ -16,6 +16,9 @@ pub(super) const RECORD_BYTES_MAX: u64 = 256 << 10;
 pub(super) struct Record {
     /// Its number; the name of its files.
     pub(super) id: u64,
+    /// When it was accepted, among the uploads to its URL; 0: by its number.
+    #[serde(default)]
+    pub(super) turn: u64,
     /// Where it goes.
     pub(super) url: String,
     /// The profile that the caller named.
@@ -81,6 +84,12 @@ impl LastFailure {
 }
 
 impl Record {
+    /// Its place among the uploads to its URL.
+    pub(super) fn place(&self) -> (u64, u64) {
+        let turn = if self.turn == 0 { self.id } else { self.turn };
+        (turn, self.id)
+    }
+
     /// Whether another program still writes it: it has no bytes of ours yet.
     pub(super) fn is_recording(&self) -> bool {
         self.source == Source::Record && self.accepted_at == 0
@@ -133,6 +142,7 @@ mod tests {
     fn record_is_read_as_it_was_written_and_never_otherwise() {
         let record = Record {
             id: 7,
+            turn: 9,
             url: "http://a/ü\n".to_owned(),
             profile: Some("x".to_owned()),
             content_type: "audio/wav".to_owned(),

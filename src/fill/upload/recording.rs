@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 
 use super::counts::UploadCount;
 use super::incoming::{Order, Refused};
-use super::ledger::Phase;
+use super::ledger::{Ledger, Phase};
 use super::record::{Record, Source};
 use super::{NoSuchUpload, Uploads};
 use crate::fill::library::Code;
@@ -141,6 +141,7 @@ impl Uploads {
             size: 0,
             sum: 0,
             accepted_at: 0,
+            turn: 0,
             cache: order.cache.unwrap_or(self.settings.cache),
             source: Source::Record,
             attempts: 0,
@@ -366,6 +367,8 @@ impl Closer {
         file.sync_all().map_err(NotClosed::Disk)?;
         let (now, _) = clock::wall();
         record.accepted_at = now.0.max(1);
+        // Others may have come while it was written.
+        record.turn = uploads.with(Ledger::take_turn);
         uploads
             .spool
             .close_recording(&record)

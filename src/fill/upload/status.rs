@@ -74,6 +74,8 @@ pub struct Status {
     pub opened_at: u64,
     /// Seconds until the next attempt.
     pub next_attempt_in: Option<u64>,
+    /// The upload to the same URL that it waits for.
+    pub behind: Option<u64>,
     /// The origin's last status.
     pub status: Option<u16>,
     /// Why the last attempt failed, or it is gone.
@@ -109,16 +111,18 @@ impl Status {
             accepted_at: record.accepted_at,
             opened_at: record.opened_at,
             next_attempt_in: None,
+            behind: None,
             status: last.and_then(|last| last.status),
             reason: last.map(|last| last.reason.clone()),
             cause: last.map(LastFailure::cause),
         }
     }
 
-    fn of_job(job: &Job, now: MonoNanos) -> Self {
+    fn of_job(ledger: &Ledger, job: &Job, now: MonoNanos) -> Self {
         match &job.phase {
             Phase::Waiting(due) => Self {
                 next_attempt_in: Some(due.since(now).as_secs()),
+                behind: ledger.before(job),
                 ..Self::of(&job.record, State::Waiting)
             },
             Phase::Running(sent, _) => Self {
@@ -157,7 +161,7 @@ impl Status {
 }
 
 fn find(ledger: &Ledger, id: u64, now: MonoNanos) -> Option<Status> {
-    let job = ledger.job(id).map(|job| Status::of_job(job, now));
+    let job = ledger.job(id).map(|job| Status::of_job(ledger, job, now));
     let mut ended = ledger.ended();
     job.or_else(|| {
         ended
@@ -181,7 +185,7 @@ impl Uploads {
         let now = clock::mono();
         let mut found: Vec<Status> = self.with(|ledger| {
             let jobs = ledger.jobs().filter(|job| job.record.id > after);
-            let jobs = jobs.map(|job| Status::of_job(job, now)).take(limit);
+            let jobs = jobs.map(|job| Status::of_job(ledger, job, now)).take(limit);
             let gone = ledger
                 .ended()
                 .filter(|gone| ended && gone.record.id > after);

@@ -280,7 +280,7 @@ fn url_of(scheme: Scheme, authority: &str) -> Option<OriginUrl> {
 }
 
 /// The URL with those octets encoded that a person writes and no URL has: spaces, letters beyond ASCII, a `%` of its own.
-fn sendable(url: &str) -> Vec<u8> {
+pub(super) fn sendable(url: &str) -> Vec<u8> {
     let octets = url.as_bytes();
     let mut text = Vec::with_capacity(octets.len() + 16);
     for (at, &octet) in octets.iter().enumerate() {
