@@ -20,6 +20,8 @@ mod killed;
 #[cfg(test)]
 mod large;
 #[cfg(test)]
+mod moved;
+#[cfg(test)]
 mod order;
 #[cfg(test)]
 mod parts;

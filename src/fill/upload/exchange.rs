@@ -5,13 +5,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::target::{NoTarget, Routes, Target};
+use super::hops::Hops;
+use super::target::{Routes, Target};
 use super::verdict::{Failure, is_success};
 use crate::fill::origin::{Origin, OriginCounts, OriginRequest, RequestBody, Retry};
 use crate::fill::profile::fault::code_of;
 use crate::http::date;
 use crate::http::fields::{FieldLines as _, Fields};
-use crate::policy::key::Scheme;
 use crate::sys::clock;
 
 /// Most redirects that are followed.
@@ -117,13 +117,15 @@ impl Road<'_> {
     pub(super) async fn ask(&self, asking: &Asking<'_>) -> Result<Answered, Failure> {
         let mut target = self.target.clone();
         append_query(&mut target.path, &asking.query);
+        let mut hops = Hops::from(&self.target);
         for hop in 0..=REDIRECTS_MAX {
             let mut answer = self.ask_once(&target, asking).await?;
             if !matches!(answer.status, 307 | 308) {
                 answer.moved_to = (hop > 0).then(|| target.url());
                 return Ok(answer);
             }
-            target = self.moved(&target, &answer)?;
+            let location = answer.fields.value("location").unwrap_or_default();
+            target = hops.next(&target, (answer.status, location), self.routes)?;
         }
         let reason = format!("more than {REDIRECTS_MAX} redirects: they go in circles");
         Err(Failure::permanent(reason))
@@ -170,93 +172,6 @@ impl Road<'_> {
             body,
             moved_to: None,
         })
-    }
-
-    /// Where an answer moves the upload to. On the same origin, all stays as it is; another one must be among those that uploads may
-    /// go to, and gets its own credentials or none, never those of the first.
-    fn moved(&self, from: &Target, answer: &Answered) -> Result<Target, Failure> {
-        let told = answer.fields.value("location").unwrap_or_default();
-        let told = String::from_utf8_lossy(told).into_owned();
-        let odd = || Failure::permanent(format!("a redirect with {} leads nowhere", answer.status));
-        let refuse = |error: NoTarget| {
-            Failure::permanent(format!(
-                "a redirect with {} is not followed: {error}",
-                answer.status
-            ))
-        };
-        if told.starts_with('/') && !told.starts_with("//") {
-            let mut moved = from.clone();
-            moved.path = told.split('#').next().unwrap_or_default().to_owned();
-            return Ok(moved);
-        }
-        let absolute = match told.starts_with("//") {
-            true => format!("{}:{told}", from.origin.0.name()),
-            false => told,
-        };
-        let moved = Place::of(&absolute).ok_or_else(odd)?;
-        let url = from.settings.urls.first();
-        let is_same = moved.is(from.origin.0, &from.origin.1)
-            || url.is_some_and(|url| {
-                let scheme = if url.https {
-                    Scheme::Https
-                } else {
-                    Scheme::Http
-                };
-                moved.is(scheme, &url.authority())
-            });
-        if is_same {
-            let mut same = from.clone();
-            same.path = moved.path;
-            // What the origin says is below its own root, not below the URL's base.
-            for url in &mut same.settings.urls {
-                url.base = String::new();
-            }
-            return Ok(same);
-        }
-        if from.origin.0 == Scheme::Https && moved.scheme == Scheme::Http {
-            return Err(Failure::permanent(format!(
-                "a redirect with {} from https to http is not followed",
-                answer.status
-            )));
-        }
-        self.routes.resolve(&absolute, None).map_err(refuse)
-    }
-}
-
-/// An absolute URL, taken apart for the comparison of origins.
-struct Place {
-    scheme: Scheme,
-    authority: String,
-    path: String,
-}
-
-impl Place {
-    fn of(url: &str) -> Option<Self> {
-        let (scheme, rest) = url.split_once("://")?;
-        let scheme = match scheme.to_ascii_lowercase().as_str() {
-            "http" => Scheme::Http,
-            "https" => Scheme::Https,
-            _ => return None,
-        };
-        let rest = rest.split('#').next().unwrap_or_default();
-        let end = rest.find(['/', '?']).unwrap_or(rest.len());
-        let (authority, path) = rest.split_at_checked(end)?;
-        let path = match path {
-            "" => "/".to_owned(),
-            path if path.starts_with('?') => format!("/{path}"),
-            path => path.to_owned(),
-        };
-        Some(Self {
-            scheme,
-            authority: authority.to_owned(),
-            path,
-        })
-    }
-
-    fn is(&self, scheme: Scheme, authority: &str) -> bool {
-        let own = self.authority.as_bytes();
-        self.scheme == scheme
-            && crate::policy::key::is_same_origin(scheme, own, authority.as_bytes())
     }
 }
 

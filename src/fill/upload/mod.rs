@@ -18,6 +18,7 @@ mod blocks;
 mod bytes;
 mod counts;
 mod exchange;
+mod hops;
 mod incoming;
 mod lanes;
 mod ledger;

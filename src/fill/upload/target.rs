@@ -97,6 +97,17 @@ impl fmt::Display for NoTarget {
     }
 }
 
+/// Whose credentials are meant.
+#[derive(Clone, Copy)]
+enum Lent<'l> {
+    /// Those of the site or of the profile for the host.
+    OfHost,
+    /// Those of the profile that the caller names.
+    Named(&'l str),
+    /// Those of the first URL, on the way over redirects.
+    Kept(Option<&'l Arc<Profile>>),
+}
+
 /// Where an upload goes.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
@@ -108,21 +119,70 @@ pub(super) struct Target {
     pub(super) host: String,
     /// Path and query in canonical form.
     pub(super) path: String,
+    /// What its origin's URL had before the path, and the path has now: an origin that redirects speaks of its own root.
+    base: String,
     /// The kind of its profile.
     pub(super) kind: Option<ProfileKind>,
 }
 
 impl Target {
-    /// The canonical URL.
+    /// The canonical URL; that of the origin itself where a redirect led out of what the caller's URLs are of it.
     pub(super) fn url(&self) -> String {
         let (scheme, authority) = &self.origin;
-        format!("{}://{authority}{}", scheme.name(), self.path)
+        let rest = self.path.strip_prefix(self.base.as_str());
+        match (rest, self.settings.urls.first()) {
+            (Some(rest), _) if rest.starts_with('/') => {
+                format!("{}://{authority}{rest}", scheme.name())
+            }
+            (_, Some(url)) => format!("{url}{}", self.path),
+            (_, None) => format!("{}://{authority}{}", scheme.name(), self.path),
+        }
+    }
+
+    /// The same origin at a path below its own root.
+    pub(super) fn at_root(&self, path: String) -> Self {
+        let mut at_root = self.clone();
+        at_root.path = path;
+        for url in &mut at_root.settings.urls {
+            let base = std::mem::take(&mut url.base);
+            if !base.is_empty() {
+                at_root.base = base;
+            }
+        }
+        at_root
+    }
+
+    /// Whether it is really asked over TLS.
+    pub(super) fn is_https(&self) -> bool {
+        self.settings.urls.first().is_some_and(|url| url.https)
+    }
+
+    /// The scheme that it is really asked with.
+    pub(super) fn scheme(&self) -> Scheme {
+        match self.is_https() {
+            true => Scheme::Https,
+            false => Scheme::Http,
+        }
     }
 }
 
 impl Routes {
     /// Where the upload to `url` goes; with a profile, with that one's credentials.
     pub(super) fn resolve(&self, url: &str, named: Option<&str>) -> Result<Target, NoTarget> {
+        self.resolve_lent(url, named.map_or(Lent::OfHost, Lent::Named))
+    }
+
+    /// Where a redirect to `url` goes: with the profile that the first URL was asked with where it is for this host too, else without
+    /// credentials, and only where files may go.
+    pub(super) fn resolve_hop(
+        &self,
+        url: &str,
+        kept: Option<&Arc<Profile>>,
+    ) -> Result<Target, NoTarget> {
+        self.resolve_lent(url, Lent::Kept(kept))
+    }
+
+    fn resolve_lent(&self, url: &str, lent: Lent<'_>) -> Result<Target, NoTarget> {
         if url.len() > URL_BYTES_MAX {
             return Err(NoTarget::NotAUrl);
         }
@@ -143,7 +203,7 @@ impl Routes {
             path.push_str(&text(query));
         }
         let origin = (parts.scheme, authority.to_owned());
-        let settings = self.settings(parts.scheme, authority, named)?;
+        let settings = self.settings(parts.scheme, authority, lent)?;
         let kind = settings.profile.as_ref().map(|profile| profile.kind());
         let names_host = settings
             .profile
@@ -159,6 +219,7 @@ impl Routes {
             origin,
             host,
             path,
+            base: String::new(),
             kind,
         })
     }
@@ -167,36 +228,49 @@ impl Routes {
         &self,
         scheme: Scheme,
         authority: &str,
-        named: Option<&str>,
+        lent: Lent<'_>,
     ) -> Result<OriginSettings, NoTarget> {
         let profiles = self.profiles.load();
         let own = profiles.of_host(authority);
         let url = url_of(scheme, authority).ok_or(NoTarget::NotAUrl)?;
-        let site = self.site(&url.host, &profiles);
-        if let Some(name) = named {
-            let profile = profiles.named(name);
-            let profile = profile.ok_or_else(|| NoTarget::NoProfile(name.to_owned()))?;
-            return self.with_profile(profile, &url, own, site);
-        }
-        if let Some(settings) = site {
-            return Ok(settings);
-        }
-        match own {
-            Some(profile) => Ok(profile.origin_settings(&url)),
-            None => self.foreign(&url),
+        let site = || self.site(&url.host, &profiles, true);
+        match lent {
+            Lent::Named(name) => {
+                let profile = profiles.named(name);
+                let profile = profile.ok_or_else(|| NoTarget::NoProfile(name.to_owned()))?;
+                self.with_profile(profile, &url, own, site())
+            }
+            Lent::Kept(Some(kept)) if kept.is_for(authority) => {
+                self.with_profile(kept, &url, own, site())
+            }
+            Lent::Kept(_) => match (self.site(&url.host, &profiles, false), own) {
+                (Some(bare), _) => Ok(bare),
+                (None, Some(_)) => Ok(self.bare(&url, false)),
+                (None, None) => self.foreign(&url),
+            },
+            Lent::OfHost => match (site(), own) {
+                (Some(site), _) => Ok(site),
+                (None, Some(profile)) => Ok(profile.origin_settings(&url)),
+                (None, None) => self.foreign(&url),
+            },
         }
     }
 
     /// The host itself, where `[upload]` names it.
     fn foreign(&self, url: &OriginUrl) -> Result<OriginSettings, NoTarget> {
         let public_only = self.public_only(url, None)?;
-        Ok(OriginSettings {
+        Ok(self.bare(url, public_only))
+    }
+
+    /// The host itself, without credentials.
+    fn bare(&self, url: &OriginUrl, public_only: bool) -> OriginSettings {
+        OriginSettings {
             urls: vec![url.clone()],
             asker: Asker::Own,
             total_timeout: Some(TOTAL_TIMEOUT),
             public_only,
             ..OriginSettings::from(&self.hosts.load().origin)
-        })
+        }
     }
 
     /// Whether a host that `[upload]` names is reached at its public addresses alone; an error where that does not name it.
@@ -251,13 +325,17 @@ impl Routes {
         }
     }
 
-    /// The origin of the site that names this host, as this machine itself asks it.
-    fn site(&self, host: &str, profiles: &Profiles) -> Option<OriginSettings> {
+    /// The origin of the site that names this host, as this machine itself asks it, with the site's profile or without.
+    fn site(&self, host: &str, profiles: &Profiles, with_profile: bool) -> Option<OriginSettings> {
         let sites = self.sites.load();
         let (rule, _) = sites
             .iter()
             .find(|(rule, _)| rule.hosts.iter().any(|own| own == host))?;
-        let mut settings = origins::settings_of(rule.origin.as_ref()?, profiles, Asker::Own)?;
+        let mut origin = rule.origin.clone()?;
+        if !with_profile {
+            origin.profile.clear();
+        }
+        let mut settings = origins::settings_of(&origin, profiles, Asker::Own)?;
         settings.urls.truncate(1);
         settings.asker = Asker::Own;
         let of_profile = settings.profile.as_ref();
@@ -302,4 +380,4 @@ pub(super) fn sendable(url: &str) -> Vec<u8> {
 
 #[cfg(test)]
 #[path = "target_tests.rs"]
-mod tests;
+pub(super) mod tests;

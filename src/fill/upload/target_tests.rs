@@ -5,7 +5,7 @@ use crate::fill::profile::domain::Domain;
 use crate::fill::profile::{Environment, ProfileRule, Secret};
 use crate::index::sites::SiteRule;
 
-fn routes() -> Routes {
+pub(in crate::fill::upload) fn routes() -> Routes {
     let profile = |name: &str, kind, domain: &str| ProfileRule {
         name: name.to_owned(),
         kind,
