@@ -60,7 +60,8 @@ pub struct SiteTable {
 }
 
 /// Most scopes that are remembered beside those of the config; the ones that went longest ago are forgotten. What is stored on disk
-/// tells its scope itself.
+/// tells its scope itself, and what memory still has under a forgotten one is asked for by nobody until a config names it again.
+/// No counter tells of it: it takes reloads that have named more profiles than this in one run.
 const SCOPES_MAX: usize = 4096;
 
 impl SiteTable {

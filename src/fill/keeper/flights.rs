@@ -10,6 +10,7 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::hash::{BuildHasher as _, RandomState};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use hashbrown::{HashMap, HashSet};
 use tokio::sync::oneshot;
 
+use super::counts::{KeeperCount, KeeperCounts};
 use crate::index::response::Response;
 use crate::policy::rule::Rule;
 use crate::store::Object;
@@ -25,7 +27,7 @@ use crate::units::MonoNanos;
 /// How long a key is remembered whose answer could not be shared.
 const ALONE_FOR: Duration = Duration::from_secs(120);
 
-/// Most keys that are remembered so.
+/// Most keys that are remembered so, of each kind: 40 bytes each, whatever a key's size.
 const ALONE_MAX: usize = 16_384;
 
 /// What the first request's answer means to those who waited for it.
@@ -72,15 +74,18 @@ type Aboard = Vec<oneshot::Sender<Landing>>;
 #[derive(Debug)]
 pub(super) struct Flights {
     waiters_max: usize,
+    counts: Arc<KeeperCounts>,
     under_way: RefCell<HashMap<Box<[u8]>, Aboard>>,
     alone: RefCell<Remembered>,
     outgrown: RefCell<Remembered>,
 }
 
+/// Keys by their hashes, which nobody outside can foresee. Of two that share one, the other goes to the origin alone for a while.
 #[derive(Debug, Default)]
 struct Remembered {
-    keys: HashSet<Box<[u8]>>,
-    order: VecDeque<(Box<[u8]>, MonoNanos)>,
+    hasher: RandomState,
+    keys: HashSet<u64>,
+    order: VecDeque<(u64, MonoNanos)>,
 }
 
 /// The right to answer for everybody aboard. Dropped without landing, it sends them on alone.
@@ -92,9 +97,10 @@ pub(super) struct Lead {
 
 impl Flights {
     /// Flights that at most `waiters_max` requests may wait for, each.
-    pub(super) fn new(waiters_max: usize) -> Rc<Self> {
+    pub(super) fn new(waiters_max: usize, counts: Arc<KeeperCounts>) -> Rc<Self> {
         Rc::new(Self {
             waiters_max,
+            counts,
             under_way: RefCell::default(),
             alone: RefCell::default(),
             outgrown: RefCell::default(),
@@ -130,23 +136,27 @@ impl Flights {
 impl Flights {
     /// Remembers a key whose answer, of unknown size, outgrew what may be stored.
     pub(super) fn outgrew(&self, key: &[u8], now: MonoNanos) {
-        self.outgrown.borrow_mut().add(key, now);
+        self.remember(&self.outgrown, key, now);
     }
 
     /// Whether the key's answer outgrew what may be stored a while ago: of unknown size, it is passed on from the start.
     pub(super) fn has_outgrown(&self, key: &[u8], now: MonoNanos) -> bool {
         self.outgrown.borrow_mut().has(key, now)
     }
+
+    fn remember(&self, remembered: &RefCell<Remembered>, key: &[u8], now: MonoNanos) {
+        if !remembered.borrow_mut().add(key, now) {
+            self.counts.bump(KeeperCount::KeysForgotten);
+        }
+    }
 }
 
 impl Lead {
     /// Tells everybody aboard. `now` is when a key begins to be remembered whose answer is not shared.
     pub(super) fn land(mut self, landing: &Landing, now: MonoNanos) {
-        let mut alone = self.flights.alone.borrow_mut();
         if matches!(landing, Landing::Alone) {
-            alone.add(&self.key, now);
+            self.flights.remember(&self.flights.alone, &self.key, now);
         }
-        drop(alone);
         self.tell(landing);
     }
 
@@ -176,18 +186,25 @@ impl Remembered {
             self.keys.remove(oldest);
             self.order.pop_front();
         }
-        self.keys.contains(key)
+        self.keys.contains(&self.hasher.hash_one(key))
     }
 
-    fn add(&mut self, key: &[u8], now: MonoNanos) {
-        if self.order.len() >= ALONE_MAX
-            && let Some((oldest, _)) = self.order.pop_front()
-        {
+    /// Adds a key that is not there yet. Returns false where the oldest one had to make room before its time.
+    fn add(&mut self, key: &[u8], now: MonoNanos) -> bool {
+        if self.has(key, now) {
+            return true;
+        }
+        let oldest = match self.order.len() {
+            ALONE_MAX.. => self.order.pop_front(),
+            _ => None,
+        };
+        if let Some((oldest, _)) = oldest {
             self.keys.remove(&oldest);
         }
-        if self.keys.insert(key.into()) {
-            self.order.push_back((key.into(), now));
-        }
+        let hash = self.hasher.hash_one(key);
+        self.keys.insert(hash);
+        self.order.push_back((hash, now));
+        oldest.is_none()
     }
 }
 
@@ -213,7 +230,7 @@ mod tests {
 
     #[test]
     fn rfc9111_s4_all_who_come_while_one_asks_wait_for_its_answer() {
-        let flights = Flights::new(10);
+        let flights = Flights::new(10, Arc::default());
         let leader = lead(&flights, b"a");
         let _other = lead(&flights, b"b");
         let mut joined: Vec<_> = (0..3).map(|_| join(&flights, b"a")).collect();
@@ -227,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_leader_that_is_lost_sends_the_others_on() {
-        let flights = Flights::new(10);
+        let flights = Flights::new(10, Arc::default());
         let leader = lead(&flights, b"a");
         let mut joined = join(&flights, b"a");
         drop(leader);
@@ -237,7 +254,7 @@ mod tests {
 
     #[test]
     fn a_key_whose_answer_was_not_shared_is_not_waited_for_again_for_a_while() {
-        let flights = Flights::new(10);
+        let flights = Flights::new(10, Arc::default());
         lead(&flights, b"a").land(&Landing::Alone, NOW);
         assert!(matches!(flights.board(b"a", NOW), Boarding::Alone));
         let later = NOW.after(ALONE_FOR);
@@ -246,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_key_that_outgrew_the_store_is_not_waited_for_either() {
-        let flights = Flights::new(10);
+        let flights = Flights::new(10, Arc::default());
         lead(&flights, b"a").land(&Landing::Failed(Rule::OriginTimeout), NOW);
         flights.outgrew(b"a", NOW);
         assert!(flights.has_outgrown(b"a", NOW) && !flights.has_outgrown(b"b", NOW));
@@ -258,7 +275,7 @@ mod tests {
 
     #[test]
     fn no_more_wait_than_may_but_those_who_left_make_room() {
-        let flights = Flights::new(1);
+        let flights = Flights::new(1, Arc::default());
         let _leader = lead(&flights, b"a");
         let joined = join(&flights, b"a");
         assert!(matches!(flights.board(b"a", NOW), Boarding::Full));
@@ -267,13 +284,30 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_remembered_key_makes_room() {
-        let mut remembered = Remembered::default();
-        for number in 0..=ALONE_MAX {
-            remembered.add(number.to_string().as_bytes(), NOW);
+    fn the_oldest_remembered_key_makes_room_for_another_one_alone() {
+        let counts = Arc::<KeeperCounts>::default();
+        let flights = Flights::new(1, Arc::clone(&counts));
+        let outgrew = |number: usize| flights.outgrew(number.to_string().as_bytes(), NOW);
+        for number in 0..ALONE_MAX {
+            outgrew(number);
         }
-        assert!(!remembered.has(b"0", NOW));
-        assert!(remembered.has(b"1", NOW));
-        assert_eq!(remembered.keys.len(), ALONE_MAX);
+        // One that is known, as a pass that was under way already tells of it.
+        outgrew(ALONE_MAX - 1);
+        assert!(flights.has_outgrown(b"0", NOW));
+        assert_eq!(counts.read(KeeperCount::KeysForgotten), 0);
+        outgrew(ALONE_MAX);
+        assert!(!flights.has_outgrown(b"0", NOW) && flights.has_outgrown(b"1", NOW));
+        assert_eq!(counts.read(KeeperCount::KeysForgotten), 1);
+        assert_eq!(flights.outgrown.borrow().keys.len(), ALONE_MAX);
+    }
+
+    #[test]
+    fn keys_whose_time_is_over_make_room_uncounted() {
+        let mut remembered = Remembered::default();
+        for number in 0..ALONE_MAX {
+            assert!(remembered.add(number.to_string().as_bytes(), NOW));
+        }
+        assert!(remembered.add(b"later", NOW.after(ALONE_FOR)));
+        assert_eq!(remembered.order.len(), 1);
     }
 }

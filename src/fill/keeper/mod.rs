@@ -117,7 +117,7 @@ impl Keeper {
             disk_max: settings.disk_max,
             block: settings.block,
             responses: settings.responses,
-            flights: Flights::new(settings.fill.waiters),
+            flights: Flights::new(settings.fill.waiters, Arc::clone(&settings.counts)),
             fills: Arc::new(Semaphore::new(settings.fill.fills)),
             memory: Budget::new(settings.fill.memory.0),
             settings: settings.fill,
