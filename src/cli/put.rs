@@ -112,16 +112,30 @@ pub(super) fn command(door: &AdminDoor, what: &What) -> ExitCode {
     }
 }
 
-/// Waits until an upload's first attempt has come to a result.
+/// Waits until an upload's first attempt has come to a result, or until that of one to the same URL which comes first has failed.
 fn settled(door: &AdminDoor, id: u64) -> Result<Value, ExitCode> {
     loop {
-        let told = door.ask(&Question::get(format!("/api/cache/uploads?id={id}")))?;
+        let told = asked(door, id)?;
         let is_open = told["state"] == "waiting" || told["state"] == "running";
-        if !is_open || told["attempts"].as_u64() > Some(0) {
+        if !is_open || has_failed_once(&told) {
             return Ok(told);
+        }
+        if let Some(before) = told["behind"].as_u64() {
+            let first = asked(door, before)?;
+            if first["state"] == "waiting" && has_failed_once(&first) {
+                return Ok(told);
+            }
         }
         clock::pause(ASK_EVERY);
     }
+}
+
+fn asked(door: &AdminDoor, id: u64) -> Result<Value, ExitCode> {
+    door.ask(&Question::get(format!("/api/cache/uploads?id={id}")))
+}
+
+fn has_failed_once(told: &Value) -> bool {
+    told["attempts"].as_u64() > Some(0)
 }
 
 /// An upload in a sentence.

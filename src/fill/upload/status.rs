@@ -134,6 +134,19 @@ impl Status {
         }
     }
 
+    /// It comes after `first`, for that one's reason.
+    fn held_up_by(self, first: Self) -> Self {
+        let why = first.reason.unwrap_or_default();
+        Self {
+            reason: Some(format!(
+                "upload {} to the same URL comes first: {why}",
+                first.id
+            )),
+            cause: first.cause,
+            ..self
+        }
+    }
+
     fn of_ended(ended: &Ended) -> Self {
         match ended.status {
             Some(status) => Self {
@@ -196,7 +209,21 @@ impl Uploads {
         found
     }
 
-    /// Waits until an upload has ended, or more than `attempts` of its attempts have failed, at most `longest`; what is known then.
+    /// The upload to the same URL that an upload waits for, where that one has failed and waits itself.
+    fn holding_up(&self, status: &Status) -> Option<Status> {
+        let mut before = status.behind;
+        while let Some(id) = before {
+            let earlier = self.status(id)?;
+            if earlier.state == State::Waiting && earlier.attempts > 0 {
+                return Some(earlier);
+            }
+            before = earlier.behind;
+        }
+        None
+    }
+
+    /// Waits until an upload has ended, or more than `attempts` of its attempts have failed, or one to the same URL that has failed is to
+    /// be tried again first; at most `longest`. What is known then.
     pub async fn wait(
         self: &Arc<Self>,
         id: u64,
@@ -208,7 +235,11 @@ impl Uploads {
             loop {
                 changed.mark_unchanged();
                 match self.status(id) {
-                    Some(status) if !status.is_settled(attempts) => {}
+                    Some(status) if !status.is_settled(attempts) => {
+                        if let Some(first) = self.holding_up(&status) {
+                            return Some(status.held_up_by(first));
+                        }
+                    }
                     status => return status,
                 }
                 if changed.changed().await.is_err() {
