@@ -218,13 +218,27 @@ impl CacheOperator {
 
     fn count(&self, matcher: &Matcher<'_>, told: &mut Told) -> Result<u64, Unmeant> {
         let mut removed = Removed::default();
-        let wanted = self.responses.list(None, usize::MAX, |response| {
-            if matcher.matches(response) && removed.in_memory(response) {
+        let mut met = |response: &Response| {
+            if removed.in_memory(response) {
                 told.key(&response.key);
             }
-            false
-        });
-        debug_assert!(wanted.is_empty(), "nothing was wanted");
+        };
+        if let Matcher::Key(key) = matcher {
+            // One URL has a key in each scope: the whole index is not gone through for each.
+            let found = self.responses.find(key);
+            found
+                .iter()
+                .flat_map(|found| found.iter())
+                .for_each(|response| met(response));
+        } else {
+            let wanted = self.responses.list(None, usize::MAX, |response| {
+                if matcher.matches(response) {
+                    met(response);
+                }
+                false
+            });
+            debug_assert!(wanted.is_empty(), "nothing was wanted");
+        }
         if let Some(disk) = &self.disk {
             let counted = disk.disk().count(&selection(matcher), |label| {
                 if removed.on_disk(label) {

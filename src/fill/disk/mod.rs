@@ -517,10 +517,7 @@ impl DiskTier {
         let mark = move || {
             let mut count = 0;
             for key in &keys {
-                // Marking waits for the device; most of what clients change is not stored.
-                if tier.disk.has_key(key)? {
-                    count += tier.mark_stale(&Selection::Key(key), |_| {})?;
-                }
+                count += tier.mark_stale(&Selection::Key(key), |_| {})?;
             }
             for tag in &tags {
                 count += tier.mark_stale(&Selection::Tag(tag), |_| {})?;

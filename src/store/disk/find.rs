@@ -16,8 +16,9 @@ use super::engine::Engine;
 use super::error::{DiskError, is_passing};
 use super::naming::{Extension, ObjectId};
 use super::pending::Entry;
+use super::purge::Selection;
 use super::record::{Label, Stored, StoredBody};
-use super::tables::{OBJECTS, VARIANTS, failed};
+use super::tables::{OBJECTS, TAGS, VARIANTS, failed};
 
 /// How much is read at once to make a checksum.
 const READ_AT_ONCE: u64 = 128 << 10;
@@ -86,21 +87,30 @@ impl Engine {
         Ok(found)
     }
 
-    pub(super) fn has_key(&self, key: &[u8]) -> Result<bool, DiskError> {
+    /// Whether anything of a selection is stored, or is about to be: what waits for its commit counts though it was dropped
+    /// meanwhile, for the commit under way may write it still.
+    pub(super) fn has_any(&self, selection: &Selection<'_>) -> Result<bool, DiskError> {
         self.check()?;
-        if !self.pending.lock().of_key(key).is_empty() {
+        if self.pending.lock().has_any(selection) {
             return Ok(true);
         }
         // Behind the lock: what is being published is entered below it.
-        if !self.presence.may_have(key) {
+        if let Selection::Key(key) = selection
+            && !self.presence.may_have(key)
+        {
             return Ok(false);
         }
         self.read(|transaction| {
+            if let Selection::Tag(tag) = selection {
+                let tags = transaction.open_table(TAGS).map_err(failed)?;
+                let mut range = tags.range((*tag, 0)..=(*tag, u64::MAX)).map_err(failed)?;
+                return Ok(range.next().transpose().map_err(failed)?.is_some());
+            }
             let variants = transaction.open_table(VARIANTS).map_err(failed)?;
-            let from: (&[u8], &[u8]) = (key, &[]);
+            let from: (&[u8], &[u8]) = (selection.first_key(), &[]);
             let first = variants.range(from..).map_err(failed)?.next();
             let first = first.transpose().map_err(failed)?;
-            Ok(first.is_some_and(|(name, _)| name.value().0 == key))
+            Ok(first.is_some_and(|(name, _)| selection.has_key(name.value().0)))
         })
     }
 

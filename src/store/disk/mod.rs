@@ -196,14 +196,6 @@ impl Disk {
         self.working()?.find(key)
     }
 
-    /// Whether anything is stored under `key`.
-    ///
-    /// # Errors
-    /// `StoodDown`.
-    pub fn has_key(&self, key: &[u8]) -> Result<bool, DiskError> {
-        self.working()?.has_key(key)
-    }
-
     /// Whether anything may be stored under `key`: no is certain, by memory alone. While the store stands down, and until it
     /// was surveyed, everything may.
     #[must_use]

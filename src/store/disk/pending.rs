@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::body_file::BodyFile;
 use super::naming::ObjectId;
 use super::presence::Presence;
+use super::purge::Selection;
 use super::record::{Stored, StoredBody};
 
 /// Most uses that are remembered between two commits; further ones are counted as lost.
@@ -127,6 +128,18 @@ impl Pending {
             .filter(|slot| !self.drops.contains(&slot.entry.stored.id.0))
             .map(|slot| Arc::clone(&slot.entry))
             .collect()
+    }
+
+    /// Whether any record of a selection waits, of an object that was dropped since too.
+    pub(super) fn has_any(&self, selection: &Selection<'_>) -> bool {
+        match selection {
+            Selection::Key(key) => self.by_key.contains_key(*key),
+            Selection::Prefix(_) | Selection::All => self.keys().any(|key| selection.has_key(key)),
+            Selection::Tag(tag) => {
+                let mut labels = self.slots.values().map(|slot| &slot.entry.stored.label);
+                labels.any(|label| label.tags.iter().any(|known| **known == **tag))
+            }
+        }
     }
 
     /// The keys of all records that wait.

@@ -1,7 +1,8 @@
 //! Removing and marking many objects at once, and listing them.
 //!
 //! Each call works on what was begun before it, in bounded batches, and returns when it is through and committed: what it
-//! removed is not found again, not after a crash either. Look-ups go on meanwhile.
+//! removed is not found again, not after a crash either. Look-ups go on meanwhile. Where there is nothing of it, nothing is
+//! committed: one purge of a URL asks for its key in every scope that there is.
 
 use super::counts::add;
 use super::engine::Engine;
@@ -27,6 +28,25 @@ pub enum Selection<'s> {
     Tag(&'s [u8]),
     /// All objects.
     All,
+}
+
+impl Selection<'_> {
+    /// The first key that can be in it.
+    pub(super) fn first_key(&self) -> &[u8] {
+        match self {
+            Self::Key(key) | Self::Prefix(key) => key,
+            Self::Tag(_) | Self::All => &[],
+        }
+    }
+
+    /// Whether it has the objects of `key`; one of a tag has those of any.
+    pub(super) fn has_key(&self, key: &[u8]) -> bool {
+        match self {
+            Self::Key(wanted) => key == *wanted,
+            Self::Prefix(prefix) => key.starts_with(prefix),
+            Self::Tag(_) | Self::All => true,
+        }
+    }
 }
 
 /// An object in a list.
@@ -67,12 +87,8 @@ struct Cursor {
 
 impl Cursor {
     fn at(selection: &Selection<'_>) -> Self {
-        let key = match selection {
-            Selection::Key(key) | Selection::Prefix(key) => Box::from(*key),
-            Selection::Tag(_) | Selection::All => Box::default(),
-        };
         Self {
-            key,
+            key: selection.first_key().into(),
             ..Self::default()
         }
     }
@@ -101,12 +117,7 @@ fn next_batch(
     let mut last = None;
     let from = (&*cursor.key, &*cursor.variant);
     batch.names(from, |key, variant, id| {
-        let is_in = match selection {
-            Selection::Key(wanted) => key == *wanted,
-            Selection::Prefix(prefix) => key.starts_with(prefix),
-            Selection::Tag(_) | Selection::All => true,
-        };
-        if !is_in || ids.len() >= BATCH {
+        if !selection.has_key(key) || ids.len() >= BATCH {
             return false;
         }
         ids.push(id);
@@ -149,6 +160,9 @@ impl Engine {
         selection: &Selection<'_>,
         mut told: impl FnMut(&Label),
     ) -> Result<u64, DiskError> {
+        if !self.has_any(selection)? {
+            return Ok(0);
+        }
         let removed = self.walk(selection, |batch, id| {
             let removed = batch.remove(id)?;
             Ok(removed.inspect(|stored| told(&stored.label)).is_some())
@@ -176,29 +190,20 @@ impl Engine {
                 }
                 Ok(())
             };
-            let start = match selection {
-                Selection::Tag(tag) => {
-                    let tags = transaction.open_table(TAGS).map_err(failed)?;
-                    let range = tags.range((*tag, 0)..=(*tag, u64::MAX));
-                    for entry in range.map_err(failed)? {
-                        note(entry.map_err(failed)?.0.value().1)?;
-                    }
-                    return Ok(count);
+            if let Selection::Tag(tag) = selection {
+                let tags = transaction.open_table(TAGS).map_err(failed)?;
+                let range = tags.range((*tag, 0)..=(*tag, u64::MAX));
+                for entry in range.map_err(failed)? {
+                    note(entry.map_err(failed)?.0.value().1)?;
                 }
-                Selection::Key(key) | Selection::Prefix(key) => *key,
-                Selection::All => &[],
-            };
+                return Ok(count);
+            }
             let variants = transaction.open_table(VARIANTS).map_err(failed)?;
-            let from: (&[u8], &[u8]) = (start, &[]);
+            let from: (&[u8], &[u8]) = (selection.first_key(), &[]);
             for entry in variants.range(from..).map_err(failed)? {
                 let (name, id) = entry.map_err(failed)?;
                 let key = name.value().0;
-                let is_in = match selection {
-                    Selection::Key(wanted) => key == *wanted,
-                    Selection::Prefix(prefix) => key.starts_with(prefix),
-                    Selection::Tag(_) | Selection::All => true,
-                };
-                if !is_in {
+                if !selection.has_key(key) {
                     break;
                 }
                 note(id.value())?;
@@ -219,6 +224,9 @@ impl Engine {
         selection: &Selection<'_>,
         mut mark: impl FnMut(&Label) -> Option<Box<[u8]>>,
     ) -> Result<u64, DiskError> {
+        if !self.has_any(selection)? {
+            return Ok(0);
+        }
         let (end, mut cursor) = (self.ids_end(), Cursor::at(selection));
         let mut count = 0;
         while !cursor.is_through {

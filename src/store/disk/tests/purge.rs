@@ -161,3 +161,56 @@ fn removal_and_publication_at_once_leave_true_sums() {
     assert_eq!((disk.stats().bytes, disk.stats().objects), (0, 0));
     assert!(fixture.data_files().is_empty());
 }
+
+#[test]
+fn only_what_is_there_costs_a_commit() {
+    let fixture = Fixture::new(CAP);
+    let disk = fixture.disk();
+    let selections = [
+        Selection::Key(b"a/1"),
+        Selection::Prefix(b"a/"),
+        Selection::Tag(b"x"),
+        Selection::All,
+    ];
+    let commits = || disk.stats().commits;
+    put_as(disk, tagged("b", &["y"]), b"1");
+    disk.flush().unwrap();
+    let before = commits();
+    for selection in &selections[..3] {
+        assert_eq!(remove(disk, selection).unwrap(), 0);
+        let marked = disk.mark(selection, |_| Some(Box::default())).unwrap();
+        assert_eq!(marked, 0);
+    }
+    // The store's own thread may have been about to make one.
+    assert!(commits() <= before + 1, "{} commits", commits() - before);
+    for selection in &selections {
+        // Published a moment ago, whether a commit took it along or not.
+        put_as(disk, tagged("a/1", &["x"]), b"1");
+        assert!(remove(disk, selection).unwrap() > 0, "{selection:?}");
+        assert!(find(disk, "a/1").is_none());
+        put_as(disk, tagged("a/1", &["x"]), b"1");
+        let marked = disk.mark(selection, |_| Some(Box::default())).unwrap();
+        assert!(marked > 0, "{selection:?}");
+        assert!(find(disk, "a/1").unwrap().label.meta.is_empty());
+    }
+}
+
+#[test]
+fn what_was_dropped_before_its_commit_is_removed_for_good_too() {
+    let fixture = Fixture::new(CAP);
+    let disk = fixture.disk();
+    let engine = disk.working().unwrap();
+    // No commit ends meanwhile.
+    let _hand = engine.hand.lock();
+    let id = put_as(disk, tagged("a/1", &["x"]), b"1");
+    // As a commit that was under way when its bytes were found damaged.
+    engine.pending.lock().drop_object(id);
+    assert!(find(disk, "a/1").is_none());
+    for selection in [
+        Selection::Key(b"a/1"),
+        Selection::Prefix(b"a/"),
+        Selection::Tag(b"x"),
+    ] {
+        assert!(engine.has_any(&selection).unwrap(), "{selection:?}");
+    }
+}
