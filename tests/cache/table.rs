@@ -1,8 +1,8 @@
-//! The table of RFC sections against tests: every test that it names exists.
+//! The table of RFC sections against tests: every test that it names exists, and it names every one that is named after an RFC.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What a test's name, or that of a module of tests, stands behind.
 const BEFORE_A_NAME: [&str; 4] = ["fn", "mod", "before_an_origin", "on_both_drivers"];
@@ -33,13 +33,41 @@ fn named(table: &str) -> BTreeSet<&str> {
         .collect()
 }
 
+/// A path of the project.
+fn of_project(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn table() -> String {
+    fs::read_to_string(of_project("docs/conformance.md")).expect("the table")
+}
+
+/// Whether a name begins with the number of an RFC.
+fn is_of_an_rfc(name: &str) -> bool {
+    let number = name.strip_prefix("rfc").unwrap_or_default();
+    number.starts_with(|letter: char| letter.is_ascii_digit())
+}
+
+#[test]
+fn tests_named_after_an_rfc_stand_in_the_table() {
+    let (table, mut known) = (table(), BTreeSet::new());
+    names(&of_project("tests/cache"), &mut known);
+    known.retain(|name| is_of_an_rfc(name));
+    assert!(known.len() > 100, "{} tests", known.len());
+    let named = named(&table);
+    let missing: Vec<String> = known
+        .into_iter()
+        .filter(|name| !named.contains(name.as_str()))
+        .collect();
+    assert!(missing.is_empty(), "in no row: {missing:#?}");
+}
+
 #[test]
 fn tests_named_in_the_table_exist() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let table = fs::read_to_string(root.join("docs/conformance.md")).expect("the table");
+    let table = table();
     let mut known = BTreeSet::new();
     for folder in ["src", "tests"] {
-        names(&root.join(folder), &mut known);
+        names(&of_project(folder), &mut known);
     }
     let named = named(&table);
     assert!(named.len() > 100, "the table names {} tests", named.len());

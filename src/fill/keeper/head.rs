@@ -2,7 +2,8 @@
 //!
 //! A HEAD that goes to the origin validates what is stored as a GET would, by conditions of the cache's own: a 304 freshens
 //! it and the stored response answers. A 200 is passed on, and held against each stored response that could have answered
-//! the request: where it is of the same representation, that one is freshened, else it is validated before it is used again.
+//! the request: where it is of the same representation, that one is freshened; where it is of another, that one is validated
+//! before it is used again; where it does not tell which, nothing changes.
 //! A client that has conditions of its own is sent on with those.
 
 use std::sync::Arc;
