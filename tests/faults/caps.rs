@@ -1,4 +1,4 @@
-//! Caps hold while responses of all sizes come and go: many clients, URLs that nobody asked for before, a sample each second.
+//! Caps hold while responses of all sizes, told and untold, come and go: many clients, URLs that nobody asked for before, a sample each second.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use crate::figures::{Figures, anonymous_file_bytes, folder_bytes};
 use crate::harness::origin::Origin;
 use crate::harness::waiting::{now, number_from_environment, pause};
 use crate::harness::{Client, Driver, Setup, get};
-use crate::numbered::Numbered;
+use crate::numbered::{Numbered, UNTOLD, check_untold};
 
 const CLIENTS: u64 = 12;
 const MEMORY: u64 = 48 << 20;
@@ -35,7 +35,10 @@ fn capped(origin: &Origin) -> Setup {
     setup.config.memory.push(memory);
     let fill = format!("memory = \"{}MiB\"", FILL >> 20);
     setup.config.fill.push(fill);
-    let disk = format!("path = {folder:?}\nsize = \"{}MiB\"", DISK >> 20);
+    let disk = format!(
+        "path = {folder:?}\nsize = \"{}MiB\"\nmax_object = \"4MiB\"",
+        DISK >> 20
+    );
     setup.config.disk.push(disk);
     setup
 }
@@ -48,6 +51,12 @@ fn churn(client: &mut Client, numbered: &Numbered, next: &AtomicU64) {
     } else {
         number
     };
+    // Large and small, new ones and those of a moment ago.
+    if number / 4 % 4 == 1 {
+        let answer = client.fetch(&get(&format!("{UNTOLD}/{number}")));
+        check_untold(number, answer.expect(200));
+        return;
+    }
     let answer = client.fetch(&get(&format!("/{number}")));
     numbered.check(number, answer.expect(200), false);
 }
@@ -118,6 +127,8 @@ fn run(driver: Driver) {
         is_over.store(true, Ordering::Relaxed);
     });
     assert!(evicted > 50, "only {evicted} responses were evicted");
+    let outgrew = Figures::of(&server).gauge("hotplate_outgrown_bodies_total{end=\"complete\"}");
+    assert!(outgrew > Some(3), "{outgrew:?} bodies outgrew the store");
 }
 
 #[test]

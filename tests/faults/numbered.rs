@@ -6,10 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::harness::Answer;
-use crate::harness::origin::{Made, Origin, content};
+use crate::harness::origin::{Made, Origin, content, reply};
 
 /// Bits of a seed below the URL's number.
 const VERSION_BITS: u32 = 20;
+
+/// Below this folder their size is told by nothing but the end of the connection.
+pub(crate) const UNTOLD: &str = "/untold";
+/// One in so many of those is of the size that outgrows.
+pub(crate) const OUTGROWS_EACH: u64 = 12;
 
 /// From this size on, bodies come in their time: so that a moment falls into them.
 const PACED: u64 = 200_000;
@@ -31,12 +36,35 @@ pub(crate) fn size(number: u64) -> u64 {
     }
 }
 
+/// How large the resource of a number is below [`UNTOLD`].
+pub(crate) fn untold_size(number: u64) -> u64 {
+    if number.is_multiple_of(OUTGROWS_EACH) {
+        14 << 20
+    } else {
+        size(number)
+    }
+}
+
+/// Asserts that an answer has all the bytes of a number below [`UNTOLD`].
+#[track_caller]
+pub(crate) fn check_untold(number: u64, answer: &Answer) {
+    let right = content(number, 0..untold_size(number));
+    assert!(answer.body == right, "{UNTOLD}/{number}: other bytes");
+}
+
 impl Numbered {
     /// Has `origin` serve them, fresh for a long time.
     pub(crate) fn serve(origin: &Origin, is_paced: bool) -> Self {
         let version = Arc::new(AtomicU64::new(1));
         let shared = Arc::clone(&version);
         origin.otherwise(move |asked| {
+            if let Some(path) = asked.path().strip_prefix(UNTOLD) {
+                let number = number_of(path).expect("a number");
+                let said = reply(200)
+                    .max_age(100_000)
+                    .made(number, 0..untold_size(number));
+                return said.close();
+            }
             let number = number_of(asked.path()).expect("a number");
             let seed = number << VERSION_BITS | shared.load(Ordering::SeqCst);
             let made = Made::new(seed, size(number)).max_age(100_000);
