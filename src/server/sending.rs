@@ -316,7 +316,7 @@ impl Worker {
         let job = Job::Warm {
             object: Arc::clone(transfer.lease.object()),
             offset: transfer.next,
-            length: transfer.left().min(WARM_BYTES),
+            length: transfer.left_in_file().min(WARM_BYTES),
         };
         let ticket = self.desk.next_ticket();
         if self.order(ticket, job) {

@@ -115,6 +115,20 @@ impl Transfer {
         self.end - self.next
     }
 
+    /// How many of the next bytes stand where they are read from now: a body that grows, or outgrew the store, goes on elsewhere.
+    #[must_use]
+    pub fn left_in_file(&self) -> u64 {
+        let Some(body) = self.lease.object().growing() else {
+            return self.left();
+        };
+        let stored = match self.beyond() {
+            Beyond::Stored(count) => count.min(body.run_from(self.next)),
+            Beyond::Bytes(_) | Beyond::Lost => 0,
+        };
+        let in_file = body.file_from(self.next).map_or(0, |(_, count)| count);
+        self.left().min(stored).min(in_file)
+    }
+
     /// Bytes of all stretches that are left, the heads between them not counted.
     #[must_use]
     pub fn left_in_all(&self) -> u64 {

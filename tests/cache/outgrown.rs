@@ -1,7 +1,10 @@
 //! Bodies of unknown size that turn out larger than what may be stored: who reads them gets all of them.
 
+use std::io::{Write as _, stderr};
 use std::thread;
 use std::time::Duration;
+
+use hotplate::sys::residency::is_resident;
 
 use crate::harness::origin::{Gate, Origin, Reply, content, reply};
 use crate::harness::waiting::eventually;
@@ -23,6 +26,16 @@ fn in_memory() -> Site {
 
 fn on_disk() -> Site {
     in_memory().with(|setup| setup.disk(&["size = \"8MiB\""]))
+}
+
+/// More than sockets hold.
+const ON_A_LARGE_DISK: u64 = 16 << 20;
+
+fn on_a_large_disk() -> Site {
+    Site::plain().with(|mut setup: Setup| {
+        setup.config.memory.push("size = \"8MiB\"".to_owned());
+        setup.disk(&["size = \"64MiB\"", "max_object = \"16MiB\""])
+    })
 }
 
 /// Makes a scenario of a function of an origin, a server and the largest body that is stored.
@@ -217,6 +230,54 @@ fn flat(origin: &mut Origin, server: &mut Server, cap: u64) {
 }
 
 in_memory_and_on_disk!(memory_stays_flat_and_the_origin_waits, flat);
+
+/// Has so little room for what comes to the client that most of a body stays with the server.
+fn narrow(client: &Client) {
+    rustix::net::sockopt::set_socket_recv_buffer_size(client.stream(), 64 << 10)
+        .expect("a smaller buffer");
+}
+
+fn await_outgrown(server: &Server) {
+    eventually(SOON, "it has outgrown the store", || {
+        metric(server, "hotplate_outgrown_bodies_under_way") == 1
+    });
+}
+
+before_an_origin!(
+    bytes_that_are_cold_are_read_up_to_the_end_of_what_is_stored,
+    on_a_large_disk(),
+    |origin, server| {
+        let all = 2 * ON_A_LARGE_DISK;
+        let gate = Gate::new();
+        origin.says("/a", gated(all, &gate));
+        let mut client = aboard(server);
+        narrow(&client);
+        gate.open();
+        await_outgrown(server);
+        let stored = server.process().largest_file_on(&server.folder.path(""));
+        let size = stored.metadata().expect("a file").len();
+        stored.sync_all().expect("the file is written out");
+        rustix::fs::fadvise(&stored, 0, None, rustix::fs::Advice::DontNeed).expect("advice");
+        let is_cold = !is_resident(&stored, size - (64 << 10), 64 << 10);
+        thread::scope(|scope| {
+            let reading =
+                scope.spawn(move || read_on(&mut client, all, 64 << 10, Duration::from_millis(2)));
+            // However far the kernel reads ahead, some of what comes next is cold up to the end.
+            while !reading.is_finished() {
+                rustix::fs::fadvise(&stored, 0, None, rustix::fs::Advice::DontNeed)
+                    .expect("advice");
+                pause(Duration::from_millis(1));
+            }
+        });
+        if is_cold {
+            assert!(metric(server, "hotplate_cold_ranges_total") > 0);
+        } else {
+            let told = writeln!(stderr(), "skipped: the temporary folder can't be cold");
+            told.expect("standard error is there");
+        }
+        await_end(server, "complete", 1);
+    }
+);
 
 fn late(origin: &mut Origin, server: &mut Server, cap: u64) {
     let all = 3 * cap;

@@ -1,6 +1,7 @@
 //! The server's process as the kernel sees it, through /proc.
 
 use std::fs;
+use std::path::Path;
 
 /// A process.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +35,18 @@ impl Process {
                 path.starts_with(folder) && path.ends_with(" (deleted)")
             })
             .count()
+    }
+
+    /// The largest regular file below `folder` that it has open, whether it still has its name or not.
+    pub(crate) fn largest_file_on(self, folder: &Path) -> fs::File {
+        let links = format!("/proc/{}/fd", self.0);
+        let files = fs::read_dir(links)
+            .expect("a live process")
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|link| fs::read_link(link).is_ok_and(|path| path.starts_with(folder)))
+            .filter_map(|link| fs::File::open(link).ok());
+        let size = |file: &fs::File| file.metadata().map_or(0, |file| file.len());
+        files.max_by_key(size).expect("an open file")
     }
 
     /// The bytes on disk, or in memory, of all its open files whose paths contain `part`.
