@@ -391,6 +391,13 @@ impl Body {
             // Before the state, so that who sees that finds it.
             self.fault.get_or_init(|| fault);
             self.end(BodyState::Failed);
+            self.give_back();
+        }
+    }
+
+    /// It is under way no more. What went on through the window holds its room until those who read are past what is stored.
+    fn give_back(&self) {
+        if self.takes_readers() {
             self.lock().charges.clear();
         }
     }
@@ -564,7 +571,7 @@ impl BodyWriter {
         }
         body.size.store(total, Ordering::Release);
         body.end(BodyState::Complete);
-        body.lock().charges.clear();
+        body.give_back();
         true
     }
 

@@ -7,6 +7,7 @@ use std::os::fd::AsFd as _;
 use super::*;
 use crate::store::body::{BodyState, BodyWriter};
 use crate::store::body_fault::BodyFault;
+use crate::store::budget::Budget;
 
 fn context() -> Context<'static> {
     Context::from_waker(Waker::noop())
@@ -119,6 +120,25 @@ fn only_who_makes_others_wait_is_left_behind() {
     assert_eq!(writer.leave_behind(), 1);
     assert_eq!(seats[1].beyond(5), Beyond::Lost);
     assert_eq!(pass(&mut writer, "efgh"), Poll::Ready(()));
+}
+
+#[test]
+fn what_is_stored_holds_its_room_until_all_are_past_it() {
+    let budget = Budget::new(10);
+    for is_whole in [true, false] {
+        let (mut writer, seats) = outgrown(1);
+        writer.charge(budget.take(5).unwrap(), 5);
+        if is_whole {
+            assert!(writer.complete());
+        } else {
+            writer.fail(BodyFault::BrokenOff);
+        }
+        assert_eq!((budget.taken(), news(&writer)), (5, Poll::Pending));
+        seats[0].advance(5);
+        assert_eq!(news(&writer), Poll::Ready(News::StorePassed));
+        writer.body().forget_stored().unwrap();
+        assert_eq!(budget.taken(), 0);
+    }
 }
 
 #[test]

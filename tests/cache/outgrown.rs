@@ -279,6 +279,57 @@ before_an_origin!(
     }
 );
 
+before_an_origin!(
+    room_on_disk_is_taken_until_all_are_past_what_is_stored,
+    on_a_large_disk(),
+    |origin, server| {
+        let gate = Gate::new();
+        origin.says("/a", gated(ON_A_LARGE_DISK + 100, &gate));
+        let client = aboard(server);
+        narrow(&client);
+        gate.open();
+        await_end(server, "complete", 1);
+        // The device has the bytes, so nobody else may have their room.
+        assert!(metric(server, "hotplate_disk_bytes ") > 15 << 20);
+        client.reset();
+        eventually(SOON, "the room is given back", || {
+            metric(server, "hotplate_disk_bytes ") < 4 << 20
+        });
+        expect_nothing_kept(server);
+    }
+);
+
+before_an_origin!(
+    memory_is_taken_until_all_are_past_what_is_stored,
+    Site::plain()
+        .fill("memory = \"20MiB\"")
+        .with(|mut setup: Setup| {
+            setup.config.memory.push("size = \"64MiB\"".to_owned());
+            setup
+        }),
+    |origin, server| {
+        let gate = Gate::new();
+        origin.says("/a", gated((16 << 20) + 100, &gate));
+        let mut client = aboard(server);
+        narrow(&client);
+        gate.open();
+        await_end(server, "complete", 1);
+        let others = 8 << 20;
+        let said = reply(200).max_age(60).made(2, 0..others).close();
+        origin.says("/b", said.clone());
+        origin.says("/c", said);
+        assert!(fetch_get(server, "/b").body == content(2, 0..others));
+        let refused = "hotplate_fill_bodies_total{end=\"no-memory\"}";
+        assert_eq!(metric(server, refused), 1);
+        read_on(&mut client, (16 << 20) + 100, 1 << 20, Duration::ZERO);
+        eventually(SOON, "the bytes have gone", || {
+            server.process().file_bytes("hotplate-body") == 0
+        });
+        assert!(fetch_get(server, "/c").body == content(2, 0..others));
+        assert_eq!(metric(server, refused), 1);
+    }
+);
+
 fn late(origin: &mut Origin, server: &mut Server, cap: u64) {
     let all = 3 * cap;
     let gate = Gate::new();

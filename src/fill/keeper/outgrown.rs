@@ -19,6 +19,8 @@ use crate::fill::origin::{OriginBody, OriginFault};
 use crate::index::response::Response;
 use crate::store::body::{Body, BodyWriter};
 use crate::store::body_fault::BodyFault;
+use crate::store::budget::Charge;
+use crate::store::disk::Writer;
 use crate::store::window::News;
 use crate::sys::clock;
 
@@ -40,9 +42,42 @@ enum Step {
     Passed,
 }
 
-fn forget(stored: &Body) {
-    if let Err(error) = stored.forget_stored() {
-        tracing::debug!("what was stored of a body keeps its room until that ends: {error}");
+/// What the store holds of an outgrown body, for those who are not past it.
+struct Kept {
+    body: Arc<Body>,
+    /// Not to be published: until the bytes are gone from its file, they count towards the cap.
+    disk: Option<Box<Writer>>,
+    /// The file stays open as long as anybody reads the body.
+    _descriptor: Charge,
+}
+
+impl Kept {
+    /// Everybody is past what was stored.
+    fn let_go(&mut self) {
+        let body = Arc::clone(&self.body);
+        let disk = self.disk.take();
+        // Nobody waits for it: the room of a large file takes a while to be given back.
+        drop(tokio::task::spawn_blocking(move || {
+            if let Err(error) = body.forget_stored() {
+                tracing::debug!(
+                    "what was stored of a body keeps its room until that ends: {error}"
+                );
+            }
+            if let Some(disk) = disk {
+                disk.abort();
+            }
+        }));
+    }
+
+    /// No more bytes come: waits until nobody reads those that did.
+    async fn outlast_readers(mut self, writer: BodyWriter) {
+        loop {
+            let news = poll_fn(|context| writer.poll_news(context)).await;
+            self.let_go();
+            if news == News::Unwanted {
+                return;
+            }
+        }
     }
 }
 
@@ -67,32 +102,34 @@ impl Keeper {
         writer.open_window(self.settings.pass_memory.in_memory(), why);
         // Whoever waits for the whole, instead of reading it, is told that it does not come.
         self.wake(writer.wakers());
-        // Its descriptor stays open for those who are still reading what is there.
-        let _descriptor = match large {
-            Some(Large {
-                pen, descriptor, ..
-            }) => {
-                if let LargePen::Disk(disk) = pen {
-                    // A task that can't be waited for has dropped it all the same.
-                    tokio::task::spawn_blocking(move || disk.abort()).await.ok();
-                }
-                Some(descriptor)
-            }
-            None => None,
-        };
-        let end = self.carry_on(&mut writer, &mut body, rest).await;
+        let mut kept = large.map(|large| Kept {
+            body: Arc::clone(writer.body()),
+            disk: match large.pen {
+                LargePen::Disk(disk) => Some(disk),
+                LargePen::Memory => None,
+            },
+            _descriptor: large.descriptor,
+        });
+        let end = self
+            .carry_on(&mut writer, kept.as_mut(), &mut body, rest)
+            .await;
         let is_whole = end == KeeperCount::OutgrownComplete && writer.complete();
         if !is_whole {
             writer.fail(BodyFault::BrokenOff);
         }
         self.counts.bump(end);
         self.wake(writer.wakers());
+        // It is no fill any more, but a slow reader may still be at what was stored.
+        if let Some(kept) = kept {
+            drop(tokio::task::spawn_local(kept.outlast_readers(writer)));
+        }
     }
 
     /// Passes on what comes, to its end.
     async fn carry_on(
         &self,
         writer: &mut BodyWriter,
+        mut kept: Option<&mut Kept>,
         body: &mut OriginBody,
         rest: Bytes,
     ) -> KeeperCount {
@@ -111,9 +148,9 @@ impl Keeper {
             match step {
                 Step::News(News::Unwanted) => return KeeperCount::OutgrownUnwanted,
                 Step::News(News::StorePassed) => {
-                    let stored = Arc::clone(writer.body());
-                    // Nobody waits for it: the room of a large file takes a while to be given back.
-                    drop(tokio::task::spawn_blocking(move || forget(&stored)));
+                    if let Some(kept) = &mut kept {
+                        kept.let_go();
+                    }
                 }
                 Step::Passed => {
                     rest = None;
