@@ -61,10 +61,18 @@ pub(super) struct Window {
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// The next byte of each reader, as far as it was asked.
-    readers: HashMap<u64, u64>,
+    readers: HashMap<u64, Progress>,
     seats_given: u64,
     open: Option<Open>,
+}
+
+/// How far a reader has come.
+#[derive(Clone, Copy, Debug, Default)]
+struct Progress {
+    /// Its next byte, as far as it was asked.
+    next: u64,
+    /// What that was when slow readers were last looked for.
+    before: u64,
 }
 
 #[derive(Debug)]
@@ -93,13 +101,14 @@ impl Open {
     }
 
     /// Counts who is behind anew, after what goes next has become something else.
-    fn count(&mut self, readers: &HashMap<u64, u64>) {
+    fn count(&mut self, readers: &HashMap<u64, Progress>) {
         let front_end = self.front_end();
-        self.behind = readers.values().filter(|next| **next < front_end).count();
+        let is_behind = |reader: &&Progress| reader.next < front_end;
+        self.behind = readers.values().filter(is_behind).count();
     }
 
     /// Lets go of what everybody has read.
-    fn settle(&mut self, readers: &HashMap<u64, u64>) {
+    fn settle(&mut self, readers: &HashMap<u64, Progress>) {
         while self.behind == 0 {
             if !self.is_store_passed {
                 self.is_store_passed = true;
@@ -158,7 +167,7 @@ impl Window {
         }
         inner.seats_given += 1;
         let number = inner.seats_given;
-        inner.readers.insert(number, 0);
+        inner.readers.insert(number, Progress::default());
         Ok(number)
     }
 
@@ -169,8 +178,8 @@ impl Window {
         let before = match next {
             Some(next) => readers
                 .get_mut(&number)
-                .map(|at| std::mem::replace(at, next)),
-            None => readers.remove(&number),
+                .map(|reader| std::mem::replace(&mut reader.next, next)),
+            None => readers.remove(&number).map(|reader| reader.next),
         };
         let (Some(before), Some(open)) = (before, open) else {
             return;
@@ -244,23 +253,24 @@ impl Window {
         Poll::Pending
     }
 
-    /// Goes on without the readers that are furthest behind, where others have read all there is and wait. How many they were.
+    /// The window was full for a while. Goes on without the readers that are furthest behind and have come no further in that while
+    /// than a window, where others have read all there is and wait. How many they were.
     pub(super) fn leave_behind(&self) -> usize {
         let mut inner = self.lock();
         let Inner { readers, open, .. } = &mut *inner;
         let Some(open) = open else {
             return 0;
         };
-        if !readers.values().any(|next| *next >= open.end) {
-            return 0;
-        }
-        let front_end = open.front_end();
-        let before = readers.len();
-        readers.retain(|_, next| *next >= front_end);
-        let left = before - readers.len();
-        open.behind = 0;
+        let others_wait = readers.values().any(|reader| reader.next >= open.end);
+        let (front_end, max) = (open.front_end(), open.max as u64);
+        let count = readers.len();
+        readers.retain(|_, reader| {
+            let moved = reader.next - std::mem::replace(&mut reader.before, reader.next);
+            !others_wait || reader.next >= front_end || moved >= max
+        });
+        open.count(readers);
         open.settle(readers);
-        left
+        count - readers.len()
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

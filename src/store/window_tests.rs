@@ -123,6 +123,21 @@ fn only_who_makes_others_wait_is_left_behind() {
 }
 
 #[test]
+fn who_comes_forward_by_a_window_is_not_left_behind() {
+    let (mut writer, seats) = outgrown(3);
+    assert_eq!(pass(&mut writer, "abcd"), Poll::Ready(()));
+    seats[0].advance(9);
+    seats[1].advance(3);
+    seats[2].advance(4);
+    assert_eq!(writer.leave_behind(), 1);
+    assert_eq!(seats[1].beyond(3), Beyond::Lost);
+    // From where it was by then, it counts anew.
+    assert_eq!(seats[2].beyond(4), Beyond::Stored(1));
+    assert_eq!(writer.leave_behind(), 1);
+    assert_eq!(seats[2].beyond(4), Beyond::Lost);
+}
+
+#[test]
 fn what_is_stored_holds_its_room_until_all_are_past_it() {
     let budget = Budget::new(10);
     for is_whole in [true, false] {

@@ -402,6 +402,32 @@ before_an_origin!(
     }
 );
 
+before_an_origin!(
+    a_client_that_makes_a_little_room_each_time_is_left_behind_too,
+    in_memory().fill("pass_memory = \"8MiB\""),
+    |origin, server| {
+        let all = 60 << 20;
+        let gate = Gate::new();
+        origin.says("/a", gated(all, &gate));
+        let mut dribbling = aboard(server);
+        narrow(&dribbling);
+        let mut other = aboard(server);
+        gate.open();
+        thread::scope(|scope| {
+            let reading = scope.spawn(move || read_on(&mut other, all, 1 << 20, Duration::ZERO));
+            // In less than the timeout many pieces go on, but never a whole window of them.
+            while !reading.is_finished() {
+                dribbling.read_some(10_000);
+                pause(Duration::from_millis(5));
+            }
+        });
+        assert_eq!(metric(server, "hotplate_outgrown_readers_left_total"), 1);
+        await_end(server, "complete", 1);
+        while !dribbling.read_some(1 << 20).is_empty() {}
+        assert!(dribbling.was_reset());
+    }
+);
+
 fn truncated(origin: &mut Origin, server: &mut Server, cap: u64) {
     let gate = Gate::new();
     let said = reply(200).max_age(60).chunked().chunk(content(1, 0..1_000));

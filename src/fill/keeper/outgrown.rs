@@ -3,12 +3,13 @@
 //! The response leaves the index, and its key is remembered, so that whoever comes now has the origin's answer passed on from the
 //! start. The bytes that were stored stay until everybody aboard has read them; those that follow go through a window of
 //! `fill.pass_memory`, and the origin is read no faster than the slowest reader takes them. One that takes none is closed by its
-//! worker (`limits.send_timeout`); one that makes no room for as long while others wait is left behind.
+//! worker (`limits.send_timeout`); one that has come forward by less than a window in as long, while others wait, is left behind.
 
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -134,9 +135,10 @@ impl Keeper {
         rest: Bytes,
     ) -> KeeperCount {
         let mut rest = Some(rest);
+        let mut patience = self.patience;
         loop {
             let step = match &rest {
-                Some(bytes) => self.write_on(writer, bytes).await,
+                Some(bytes) => self.write_on(writer, bytes, &mut patience).await,
                 None => {
                     poll_fn(|context| match writer.poll_news(context) {
                         Poll::Ready(news) => Poll::Ready(Step::News(news)),
@@ -166,16 +168,27 @@ impl Keeper {
         }
     }
 
-    /// Puts bytes into the window as soon as there is room; readers that others wait for are given so much time to make some.
-    async fn write_on(&self, writer: &mut BodyWriter, bytes: &Bytes) -> Step {
+    /// Puts bytes into the window as soon as there is room. `patience` is what is left of the time in which readers that others wait
+    /// for have to come forward by a window, whatever room each piece of it makes.
+    async fn write_on(
+        &self,
+        writer: &mut BodyWriter,
+        bytes: &Bytes,
+        patience: &mut Duration,
+    ) -> Step {
         loop {
+            let began = clock::mono();
             let written = poll_fn(|context| match writer.poll_news(context) {
                 Poll::Ready(news) => Poll::Ready(Step::News(news)),
                 Poll::Pending => writer.poll_pass(bytes, context).map(|()| Step::Passed),
             });
-            match tokio::time::timeout(self.patience, written).await {
-                Ok(step) => return step,
+            match tokio::time::timeout(*patience, written).await {
+                Ok(step) => {
+                    *patience = patience.saturating_sub(clock::mono().since(began));
+                    return step;
+                }
                 Err(_) => {
+                    *patience = self.patience;
                     let left = writer.leave_behind();
                     self.counts.add(KeeperCount::OutgrownLeft, left as u64);
                 }
