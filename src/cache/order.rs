@@ -14,6 +14,7 @@ use crate::policy::cache_status::{CacheStatus, Forward};
 use crate::policy::origin_rule::OriginRule;
 use crate::policy::rule::Rule;
 use crate::policy::settings::CacheRule;
+use crate::store::body_fault::BodyFault;
 use crate::store::pipe::Pipe;
 use crate::store::{Object, Reading};
 pub use crate::units::Ticket;
@@ -157,6 +158,8 @@ pub struct Fetched {
     pub status: CacheStatus,
     /// The rule that decided.
     pub rule: Rule,
+    /// Why it is not stored although it might be: of unknown size, it outgrew what may be a while ago.
+    pub outgrew: Option<BodyFault>,
 }
 
 /// The answer to an order.

@@ -171,6 +171,7 @@ fn look_up(wanted: &Wanted<'_, '_>, responses: &Responses, key: &[u8]) -> Found 
         response,
         reads,
         rule,
+        outgrew: None,
     };
     let mut answer = part(wanted.head, fetched, wanted.now);
     if let Answer::Send(sending) = &mut answer
@@ -240,6 +241,7 @@ pub(super) fn part(head: &RequestHead<'_>, fetched: Fetched, now: Moment) -> Ans
         age,
         status,
         rule,
+        outgrew: _,
     } = fetched;
     match part_of(&response, head, now) {
         Part::PreconditionFailed => Answer::Respond(Reply::PreconditionFailed, rule),

@@ -330,6 +330,9 @@ impl Keeper {
             }
             Validated::NotModified | Validated::Replaced => {}
         }
+        let outgrew = (stores && answer.body.size_hint().is_none())
+            .then(|| self.flights.why_outgrown(&fetch.key, clock::mono()))
+            .flatten();
         if stores {
             let received = Received {
                 status: answer.status,
@@ -339,7 +342,7 @@ impl Keeper {
             };
             let verdict = storability::judge(asked, &received, &fetch.rule.overrides);
             let size_max = self.size_max(&fetch.rule);
-            let may_outgrow = || !self.flights.has_outgrown(&fetch.key, clock::mono());
+            let may_outgrow = || outgrew.is_none();
             match (verdict, piece_of(&answer)) {
                 (Storability::Store(stored), Piece::Whole(size))
                     if size.map_or_else(may_outgrow, |size| size <= size_max) =>
@@ -374,7 +377,11 @@ impl Keeper {
             lead.land(&Landing::Alone, clock::mono());
         }
         self.end_refresh(fetch, Some(&exchange.known));
-        self.pass(exchange, answer)
+        let mut outcome = self.pass(exchange, answer);
+        if let Outcome::Fetched(fetched) = &mut outcome {
+            fetched.outgrew = outgrew;
+        }
+        outcome
     }
 
     /// The origin calls what is stored valid: its fields are updated (s4.3.4, s3.2).
@@ -585,6 +592,7 @@ pub(super) fn fetched(
         age,
         status,
         rule,
+        outgrew: None,
     }))
 }
 

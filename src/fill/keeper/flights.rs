@@ -15,13 +15,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 use tokio::sync::oneshot;
 
 use super::counts::{KeeperCount, KeeperCounts};
 use crate::index::response::Response;
 use crate::policy::rule::Rule;
 use crate::store::Object;
+use crate::store::body_fault::BodyFault;
 use crate::units::MonoNanos;
 
 /// How long a key is remembered whose answer could not be shared.
@@ -76,15 +77,17 @@ pub(super) struct Flights {
     waiters_max: usize,
     counts: Arc<KeeperCounts>,
     under_way: RefCell<HashMap<Box<[u8]>, Aboard>>,
-    alone: RefCell<Remembered>,
-    outgrown: RefCell<Remembered>,
+    alone: RefCell<Remembered<()>>,
+    /// With what it outgrew.
+    outgrown: RefCell<Remembered<BodyFault>>,
 }
 
-/// Keys by their hashes, which nobody outside can foresee. Of two that share one, the other goes to the origin alone for a while.
-#[derive(Debug, Default)]
-struct Remembered {
+/// Keys by their hashes, which nobody outside can foresee, each with a word on it. Of two that share one, the other goes to the origin
+/// alone for a while.
+#[derive(Debug)]
+struct Remembered<W> {
     hasher: RandomState,
-    keys: HashSet<u64>,
+    keys: HashMap<u64, W>,
     order: VecDeque<(u64, MonoNanos)>,
 }
 
@@ -109,7 +112,8 @@ impl Flights {
 
     /// Takes a request for `key` aboard.
     pub(super) fn board(self: &Rc<Self>, key: &[u8], now: MonoNanos) -> Boarding {
-        if self.alone.borrow_mut().has(key, now) || self.has_outgrown(key, now) {
+        if self.alone.borrow_mut().find(key, now).is_some() || self.why_outgrown(key, now).is_some()
+        {
             return Boarding::Alone;
         }
         let mut under_way = self.under_way.borrow_mut();
@@ -134,18 +138,25 @@ impl Flights {
 }
 
 impl Flights {
-    /// Remembers a key whose answer, of unknown size, outgrew what may be stored.
-    pub(super) fn outgrew(&self, key: &[u8], now: MonoNanos) {
-        self.remember(&self.outgrown, key, now);
+    /// Remembers a key whose answer, of unknown size, outgrew what may be stored, and why it was no more.
+    pub(super) fn outgrew(&self, key: &[u8], why: BodyFault, now: MonoNanos) {
+        self.remember(&self.outgrown, key, why, now);
     }
 
-    /// Whether the key's answer outgrew what may be stored a while ago: of unknown size, it is passed on from the start.
-    pub(super) fn has_outgrown(&self, key: &[u8], now: MonoNanos) -> bool {
-        self.outgrown.borrow_mut().has(key, now)
+    /// Why the key's answer could not be stored a while ago, where it outgrew what may be: of unknown size, it is passed on from the
+    /// start.
+    pub(super) fn why_outgrown(&self, key: &[u8], now: MonoNanos) -> Option<BodyFault> {
+        self.outgrown.borrow_mut().find(key, now)
     }
 
-    fn remember(&self, remembered: &RefCell<Remembered>, key: &[u8], now: MonoNanos) {
-        if !remembered.borrow_mut().add(key, now) {
+    fn remember<W: Copy>(
+        &self,
+        remembered: &RefCell<Remembered<W>>,
+        key: &[u8],
+        why: W,
+        now: MonoNanos,
+    ) {
+        if !remembered.borrow_mut().add(key, why, now) {
             self.counts.bump(KeeperCount::KeysForgotten);
         }
     }
@@ -155,7 +166,8 @@ impl Lead {
     /// Tells everybody aboard. `now` is when a key begins to be remembered whose answer is not shared.
     pub(super) fn land(mut self, landing: &Landing, now: MonoNanos) {
         if matches!(landing, Landing::Alone) {
-            self.flights.remember(&self.flights.alone, &self.key, now);
+            self.flights
+                .remember(&self.flights.alone, &self.key, (), now);
         }
         self.tell(landing);
     }
@@ -178,20 +190,30 @@ impl Drop for Lead {
     }
 }
 
-impl Remembered {
-    fn has(&mut self, key: &[u8], now: MonoNanos) -> bool {
+impl<W> Default for Remembered<W> {
+    fn default() -> Self {
+        Self {
+            hasher: RandomState::new(),
+            keys: HashMap::new(),
+            order: VecDeque::new(),
+        }
+    }
+}
+
+impl<W: Copy> Remembered<W> {
+    fn find(&mut self, key: &[u8], now: MonoNanos) -> Option<W> {
         while let Some((oldest, since)) = self.order.front()
             && now.since(*since) >= ALONE_FOR
         {
             self.keys.remove(oldest);
             self.order.pop_front();
         }
-        self.keys.contains(&self.hasher.hash_one(key))
+        self.keys.get(&self.hasher.hash_one(key)).copied()
     }
 
     /// Adds a key that is not there yet. Returns false where the oldest one had to make room before its time.
-    fn add(&mut self, key: &[u8], now: MonoNanos) -> bool {
-        if self.has(key, now) {
+    fn add(&mut self, key: &[u8], why: W, now: MonoNanos) -> bool {
+        if self.find(key, now).is_some() {
             return true;
         }
         let oldest = match self.order.len() {
@@ -202,7 +224,7 @@ impl Remembered {
             self.keys.remove(&oldest);
         }
         let hash = self.hasher.hash_one(key);
-        self.keys.insert(hash);
+        self.keys.insert(hash, why);
         self.order.push_back((hash, now));
         oldest.is_none()
     }
@@ -265,11 +287,12 @@ mod tests {
     fn a_key_that_outgrew_the_store_is_not_waited_for_either() {
         let flights = Flights::new(10, Arc::default());
         lead(&flights, b"a").land(&Landing::Failed(Rule::OriginTimeout), NOW);
-        flights.outgrew(b"a", NOW);
-        assert!(flights.has_outgrown(b"a", NOW) && !flights.has_outgrown(b"b", NOW));
+        flights.outgrew(b"a", BodyFault::NoRoom, NOW);
+        assert_eq!(flights.why_outgrown(b"a", NOW), Some(BodyFault::NoRoom));
+        assert_eq!(flights.why_outgrown(b"b", NOW), None);
         assert!(matches!(flights.board(b"a", NOW), Boarding::Alone));
         let later = NOW.after(ALONE_FOR);
-        assert!(!flights.has_outgrown(b"a", later));
+        assert_eq!(flights.why_outgrown(b"a", later), None);
         assert!(matches!(flights.board(b"a", later), Boarding::Lead(_)));
     }
 
@@ -287,16 +310,19 @@ mod tests {
     fn the_oldest_remembered_key_makes_room_for_another_one_alone() {
         let counts = Arc::<KeeperCounts>::default();
         let flights = Flights::new(1, Arc::clone(&counts));
-        let outgrew = |number: usize| flights.outgrew(number.to_string().as_bytes(), NOW);
+        let outgrew = |number: usize| {
+            flights.outgrew(number.to_string().as_bytes(), BodyFault::TooLarge, NOW);
+        };
+        let is_known = |key: &[u8]| flights.why_outgrown(key, NOW).is_some();
         for number in 0..ALONE_MAX {
             outgrew(number);
         }
         // One that is known, as a pass that was under way already tells of it.
         outgrew(ALONE_MAX - 1);
-        assert!(flights.has_outgrown(b"0", NOW));
+        assert!(is_known(b"0"));
         assert_eq!(counts.read(KeeperCount::KeysForgotten), 0);
         outgrew(ALONE_MAX);
-        assert!(!flights.has_outgrown(b"0", NOW) && flights.has_outgrown(b"1", NOW));
+        assert!(!is_known(b"0") && is_known(b"1"));
         assert_eq!(counts.read(KeeperCount::KeysForgotten), 1);
         assert_eq!(flights.outgrown.borrow().keys.len(), ALONE_MAX);
     }
@@ -305,9 +331,9 @@ mod tests {
     fn keys_whose_time_is_over_make_room_uncounted() {
         let mut remembered = Remembered::default();
         for number in 0..ALONE_MAX {
-            assert!(remembered.add(number.to_string().as_bytes(), NOW));
+            assert!(remembered.add(number.to_string().as_bytes(), (), NOW));
         }
-        assert!(remembered.add(b"later", NOW.after(ALONE_FOR)));
+        assert!(remembered.add(b"later", (), NOW.after(ALONE_FOR)));
         assert_eq!(remembered.order.len(), 1);
     }
 }

@@ -99,7 +99,7 @@ impl Keeper {
         let _gauge = self.counts.hold(KeeperCount::OutgrownNow);
         // First of all nobody finds it any more.
         leave_memory(&self.responses, &response.key, &response.object);
-        self.flights.outgrew(&response.key, clock::mono());
+        self.flights.outgrew(&response.key, why, clock::mono());
         writer.open_window(self.settings.pass_memory.in_memory(), why);
         // Whoever waits for the whole, instead of reading it, is told that it does not come.
         self.wake(writer.wakers());

@@ -58,6 +58,8 @@ struct Answered {
     object: Arc<Object>,
     status: CacheStatus,
     rule: Rule,
+    /// See [`Fetched::outgrew`].
+    outgrew: Option<BodyFault>,
 }
 
 impl Answered {
@@ -71,6 +73,7 @@ impl Answered {
             response: fetched.response,
             status: fetched.status,
             rule: fetched.rule,
+            outgrew: fetched.outgrew,
         }
     }
 }
@@ -176,6 +179,7 @@ impl Library {
             status: CacheStatus::hit(response.stored.ttl(now), rule.detail()),
             response,
             rule,
+            outgrew: None,
         })
     }
 
@@ -268,7 +272,10 @@ impl Library {
         let response = &answered.response;
         let url = &place.url;
         if response.key.is_empty() {
-            return Err(self.why_not_stored(place, response));
+            return Err(match answered.outgrew {
+                Some(fault) => Failure::of_body(fault, url),
+                None => self.why_not_stored(place, response),
+            });
         }
         let content_type = response.fields.value("content-type").unwrap_or_default();
         if !is_wanted_type(&plan.settings.content_types, content_type) {
