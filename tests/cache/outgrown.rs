@@ -8,7 +8,7 @@ use hotplate::sys::residency::is_resident;
 
 use crate::harness::origin::{Gate, Origin, Reply, content, reply};
 use crate::harness::waiting::eventually;
-use crate::harness::{Broken, Client, Server, Setup, get, pause};
+use crate::harness::{Broken, Client, Driver, Server, Setup, get, pause};
 use crate::site::{Site, expect_forward, fetch, fetch_get, outcome};
 
 const SOON: Duration = Duration::from_secs(20);
@@ -68,8 +68,13 @@ fn gated(all: u64, gate: &Gate) -> Reply {
 /// Asks for `/a` as a client of HTTP/1.0, whose body comes without chunks between, and reads the first bytes.
 #[track_caller]
 fn aboard(server: &Server) -> Client {
+    aboard_of(server, "/a")
+}
+
+#[track_caller]
+fn aboard_of(server: &Server, path: &str) -> Client {
     let mut client = server.connect();
-    client.send(get("/a").http10().with("Host", "media.test").bytes());
+    client.send(get(path).http10().with("Host", "media.test").bytes());
     client.head().expect("a head").expect(200);
     assert_eq!(client.exactly(1_000), content(1, 0..1_000));
     client
@@ -506,3 +511,54 @@ before_an_origin!(
         assert_eq!(origin.asked().len(), 0);
     }
 );
+
+/// As many connections as may be, and what the server needs itself.
+const DESCRIPTORS: u32 = 64 + 512;
+/// A quarter of what is left beyond is for bodies.
+const FOR_BODIES: usize = 20;
+
+fn no_descriptor(driver: Driver) {
+    let all = 1 << 20;
+    let origin = Origin::start();
+    let gate = Gate::new();
+    let behind = gate.clone();
+    origin.otherwise(move |_| {
+        let said = reply(200).max_age(60).made(1, 0..all - 1_000);
+        said.wait(&behind).made(1, all - 1_000..all).close()
+    });
+    let mut setup = Setup::new().limit("connections = 64").workers(1);
+    let site = format!("hosts = []\norigin = {:?}", [origin.url()]);
+    setup.config.sites.push(site);
+    let descriptors = DESCRIPTORS + 4 * FOR_BODIES as u32;
+    let server = setup
+        .try_start_with_descriptors(driver, descriptors)
+        .unwrap_or_else(|refused| panic!("did not start: {refused}"));
+    let clients = (0..2 * FOR_BODIES).map(|number| aboard_of(&server, &format!("/{number}")));
+    let clients: Vec<Client> = clients.collect();
+    let refused = "hotplate_fill_bodies_total{end=\"no-descriptor\"}";
+    eventually(SOON, "some bodies find no descriptor", || {
+        metric(&server, refused) > 0
+    });
+    gate.open();
+    drop(clients);
+}
+
+mod bodies_that_find_no_descriptor_are_counted {
+    use super::*;
+
+    fn run(driver: Driver) {
+        if driver.is_permitted(module_path!()) {
+            no_descriptor(driver);
+        }
+    }
+
+    #[test]
+    fn io_uring() {
+        run(Driver::IoUring);
+    }
+
+    #[test]
+    fn epoll() {
+        run(Driver::Epoll);
+    }
+}

@@ -157,7 +157,10 @@ impl Keeper {
         }
     }
 
-    /// Appends to memory, or to a file once it is more than that takes. False, and nothing was appended, where nothing takes it.
+    /// Appends to memory, or to a file once it is more than that takes.
+    ///
+    /// # Errors
+    /// Nothing takes it, and nothing of it was appended; why not.
     async fn append(
         &self,
         writer: &mut BodyWriter,
@@ -184,7 +187,10 @@ impl Keeper {
     /// Moves a body that has outgrown memory to a file: in the disk store where its rule and the store allow.
     async fn spill(&self, writer: &mut BodyWriter, filling: &Filling) -> Result<Large, BodyFault> {
         let response = &filling.response;
-        let charge = self.shelf.room().ok_or(BodyFault::Busy)?;
+        let charge = self.shelf.room().ok_or_else(|| {
+            self.counts.bump(KeeperCount::BodyNoDescriptor);
+            BodyFault::Busy
+        })?;
         let mut refused = None;
         if let Some(disk) = self.disk_for(&response.rule) {
             let label = label_of(response);

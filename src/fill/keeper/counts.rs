@@ -60,6 +60,7 @@ counters! {
         BodyUnwanted = "unwanted",
         BodyTooLarge = "too-large",
         BodyNoMemory = "no-memory",
+        BodyNoDescriptor = "no-descriptor",
         BodySpilled = "store-failed",
     }
 
