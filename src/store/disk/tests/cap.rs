@@ -1,7 +1,5 @@
 //! The cap: it holds while objects are written, and what is used stays.
 
-use std::sync::atomic::AtomicBool;
-
 use super::*;
 
 const CAP: u64 = 8 << 20;
@@ -33,10 +31,8 @@ fn held(fixture: &Fixture) -> u64 {
 fn cap_holds_under_churn_of_many_writers() {
     let fixture = Fixture::new(CAP);
     let disk = fixture.disk();
-    let is_over = AtomicBool::new(false);
     let most = std::thread::scope(|scope| {
-        for writer in 0..3_u64 {
-            let is_over = &is_over;
+        let write = |writer: u64| {
             scope.spawn(move || {
                 for number in 0..150 {
                     let size = [300, 9000, 40_000, 700_000][number % 4];
@@ -53,11 +49,11 @@ fn cap_holds_under_churn_of_many_writers() {
                         Err(error) => panic!("{error}"),
                     }
                 }
-                is_over.store(writer == 2, Ordering::Relaxed);
-            });
-        }
+            })
+        };
+        let writers = [0, 1, 2].map(write);
         let mut most = (0, 0);
-        while !is_over.load(Ordering::Relaxed) {
+        while !writers.iter().all(|writer| writer.is_finished()) {
             // A walk takes its time: it may count a file that goes and the one that comes in its place.
             let walks = (0..3).map(|_| held(&fixture)).min().unwrap();
             most = (most.0.max(disk.stats().bytes), most.1.max(walks));
