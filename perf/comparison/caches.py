@@ -32,16 +32,20 @@ VARNISH_UNLOGGED = (
 def hotplate(binary, driver, hold):
     """Hotplate as a cache: `hold` is "cached", in memory alone, or "disk", with a disk store too."""
 
-    def configure(turn):
-        memory = turn.cache_bytes // MIB
-        disk = f'[disk]\npath = "{turn.work}/disk"\nsize = "{DISK_SIZE}"\n' if hold == "disk" else ""
-        config = turn.write(
-            "hotplate.toml",
-            f"""[server]
+    return lambda turn: hotplate_command(turn, binary, driver, has_disk=hold == "disk")
+
+
+def hotplate_command(turn, binary, driver, has_disk, admin="", more="", site=""):
+    """The command of a Hotplate before an origin; `more` stands before its [[site]], `site` in it."""
+    memory = turn.cache_bytes // MIB
+    disk = f'[disk]\npath = "{turn.work}/disk"\nsize = "{DISK_SIZE}"\n' if has_disk else ""
+    config = turn.write(
+        "hotplate.toml",
+        f"""[server]
 listen = ["127.0.0.1:{turn.port}"]
 workers = 1
 driver = "{driver}"
-admin = ""
+admin = "{admin}"
 
 [limits]
 connections = {CONNECTIONS_MAX}
@@ -53,15 +57,13 @@ size = "{memory}MiB"
 [fill]
 memory = "{memory}MiB"
 
-{disk}
+{disk}{more}
 [[site]]
 origin = "http://127.0.0.1:{turn.origin}"
 connections = {ORIGIN_CONNECTIONS_MAX}
-""",
-        )
-        return [str(binary), "serve", "--config", config]
-
-    return configure
+{site}""",
+    )
+    return [str(binary), "serve", "--config", config]
 
 
 def nginx(sendfile):
