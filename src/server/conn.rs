@@ -67,7 +67,7 @@ pub struct Turn<'t> {
     pub log: &'t mut AccessSink,
     /// The client, where the log wants it.
     pub peer: Option<SocketAddr>,
-    /// Whether the server is going down, so that each answer is its connection's last.
+    /// Whether the server or this connection is to go, so that each answer is its connection's last.
     pub draining: bool,
     /// What came of the order that the connection has waited for; it is for the first request.
     pub filled: Option<Filling>,

@@ -68,6 +68,8 @@ pub struct Slot {
     pub stage: Stage,
     /// The client has sent its last byte.
     pub ended: bool,
+    /// It is over the limit of connections: what it is being answered is the last.
+    pub is_last_answer: bool,
 }
 
 /// What a slot is up to. `-` is what does not happen or changes nothing.
@@ -117,6 +119,7 @@ impl Slot {
             awaits: Wait::Fill,
             stage: Stage::Open,
             ended: false,
+            is_last_answer: false,
         }
     }
 

@@ -341,19 +341,33 @@ impl Worker {
         {
             self.crowd.room_made();
         }
-        while let Some((token, since)) = self.provisional.front().copied() {
-            if now.since(since) < PROVISIONAL {
+        for _ in 0..self.provisional.len() {
+            let Some((token, since)) = self.provisional.pop_front() else {
                 break;
-            }
-            self.provisional.pop_front();
-            if let Some(key) = self.key(token)
-                && self.crowd.is_over(self.limits.connections)
-            {
+            };
+            let Some(key) = self.key(token) else { continue };
+            if now.since(since) < PROVISIONAL {
+                self.provisional.push_back((token, since));
+            } else if !self.crowd.is_over(self.limits.connections) {
+                self.slots[key].is_last_answer = false;
+            } else if self.is_asking_nothing(token.slot) {
                 self.crowd.room_made();
                 self.stats.bump(Counter::ConnectionsRefused);
                 self.close(key, false, controls);
+            } else {
+                // What has begun is whole: it keeps its place here until then, which bounds how many do.
+                self.slots[key].is_last_answer = true;
+                self.provisional.push_back((token, since));
             }
         }
+    }
+
+    /// Whether no request of a connection is whole and not answered to its end.
+    fn is_asking_nothing(&self, slot: u32) -> bool {
+        matches!(
+            self.deadlines.waits_for(slot),
+            None | Some(Wait::Idle | Wait::Head)
+        )
     }
 
     /// Puts idle connections that room is wanted for behind the other idle ones; false when there are no others.

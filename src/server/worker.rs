@@ -471,7 +471,7 @@ impl Worker {
             stats: &self.stats,
             log: &mut self.log,
             peer: slot.peer,
-            draining: self.draining.is_some(),
+            draining: self.draining.is_some() || slot.is_last_answer,
             filled: slot.filled.take(),
             refreshes: &mut self.refreshes,
         };

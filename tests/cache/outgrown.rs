@@ -540,7 +540,14 @@ fn no_descriptor(driver: Driver) {
         metric(&server, refused) > 0
     });
     gate.open();
-    drop(clients);
+    // Those that are over the limit of connections, which the descriptors set, get all of it too.
+    for mut client in clients {
+        read_on(&mut client, all, 1 << 20, Duration::ZERO);
+    }
+    assert_eq!(
+        metric(&server, "hotplate_fill_bodies_total{end=\"unwanted\"}"),
+        0
+    );
 }
 
 mod bodies_that_find_no_descriptor_are_counted {

@@ -243,6 +243,35 @@ on_both_drivers!(
     }
 );
 
+// What a connection over the limit was being sent was cut off when no room was made for it.
+on_both_drivers!(
+    answer_that_began_over_the_limit_is_whole_and_the_last,
+    shared_limit,
+    |server| {
+        let busy = [(); 8].map(|()| {
+            let mut client = narrow(server);
+            client.send(get("/big.bin").close().bytes());
+            client.read_some(1);
+            client
+        });
+        let mut ninth = narrow(server);
+        ninth.send(get("/big.bin").bytes());
+        let head = ninth.head().expect("a head");
+        let mut silent = server.connect();
+        eventually(ACTED_WITHIN, "who asks nothing is closed", || {
+            silent.is_closed()
+        });
+        ninth.send(get("/small.txt").bytes());
+        let body = ninth.body("GET", &head).expect("a whole body");
+        assert!(body == pattern(16 << 20, 3), "other bytes");
+        let last = ninth.answer("GET");
+        last.expect(200).expect_body(b"small");
+        assert_eq!(last.field("connection"), Some("close"));
+        ninth.expect_closed();
+        drop(busy);
+    }
+);
+
 // A client that drained as fast as it was sent to kept its worker to itself.
 on_both_drivers!(
     greedy_pipeline_leaves_others_their_turn,
