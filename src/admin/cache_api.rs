@@ -11,6 +11,7 @@ use super::operator::purge::{KEYS_MAX, Meant, PurgeOrder, Unmeant};
 use super::query::Query;
 use super::route::{Answer, JSON, TEXT, answer, failure};
 use crate::cache::Moment;
+use crate::policy::stored::Mark;
 use crate::sys::clock;
 
 /// Keys that the answer to a purge names where it is not said.
@@ -47,7 +48,7 @@ impl PurgeBody {
         };
         Some(PurgeOrder {
             meant,
-            is_soft: self.soft,
+            mark: self.soft.then(|| Mark::Stale(clock::wall().0)),
             is_dry_run: self.dry_run,
             keys_max: self.limit.unwrap_or(KEYS_DEFAULT).min(KEYS_MAX),
         })
@@ -77,7 +78,7 @@ pub(super) fn purge(operator: &CacheOperator, body: &Bytes) -> Answer {
 pub(super) fn clear(operator: &CacheOperator) -> Answer {
     let order = PurgeOrder {
         meant: Meant::All(true),
-        is_soft: false,
+        mark: None,
         is_dry_run: false,
         keys_max: 0,
     };

@@ -180,9 +180,11 @@ impl FrontDesk {
         };
         let has_origin = facts.rules.is_some();
         if facts.has_root && matches!(head.method, Method::Get | Method::Head) {
-            let answer = self.answer_file(head, site, target, now);
-            let is_missing = matches!(answer, Answer::Respond(Reply::NotFound, _));
-            if !has_origin || !is_missing {
+            let answer = match has_origin {
+                true => self.answer_file_before_origin(head, site, target, now),
+                false => Some(self.answer_file(head, site, target, now)),
+            };
+            if let Some(answer) = answer {
                 return answer;
             }
         }
@@ -235,6 +237,35 @@ impl FrontDesk {
         let entry = LocalEntry::new(Arc::clone(self.pins.entry(number)?));
         *held = Some(entry.clone());
         Some(entry)
+    }
+
+    /// As [`answer_file`](Self::answer_file), of a site whose origin is asked for what is no file: none then. A directory that shows
+    /// nothing does not hide a resource of the origin by its name.
+    fn answer_file_before_origin(
+        &mut self,
+        head: &RequestHead<'_>,
+        site: SiteId,
+        target: &Target<'_>,
+        now: Moment,
+    ) -> Option<Answer> {
+        let answer = self.answer_file(head, site, target, now);
+        match answer {
+            Answer::Respond(Reply::NotFound, _) => None,
+            Answer::Respond(_, Rule::DirectorySlash) => {
+                let mut path = target.path.to_vec();
+                path.push(b'/');
+                let below = Target {
+                    path: &path,
+                    ..*target
+                };
+                match self.answer_file(head, site, &below, now) {
+                    Answer::Respond(Reply::NotFound, _) => None,
+                    shown @ (Answer::Fill(..) | Answer::Join(_)) => Some(shown),
+                    _ => Some(answer),
+                }
+            }
+            _ => Some(answer),
+        }
     }
 
     fn answer_file(

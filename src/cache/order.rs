@@ -83,6 +83,8 @@ pub struct Fetch {
     pub takes_trailers: bool,
     /// Why it is not answered from memory.
     pub why: Forward,
+    /// The rule by which it is not, for Cache-Status; empty where `why` says it all.
+    pub because: &'static str,
     /// Its body.
     pub body: Option<Upload>,
     /// Nobody waits for the answer: it only refreshes what is stored.

@@ -42,7 +42,7 @@ pub(super) struct Wanted<'r, 'b> {
 pub enum Way {
     /// The response answers it, by this rule.
     Answer(Rule),
-    /// The origin is asked, for this reason.
+    /// The origin is asked.
     Forward(Forward),
     /// 504: the client wants a stored response only, and this one may not be used as it is (RFC 9111 s5.2.1.7).
     OnlyIfCached,
@@ -69,8 +69,8 @@ enum Found {
     Answer(Answer),
     /// It answers, and is to be refreshed.
     Refresh(Sending),
-    /// The origin is to be asked, for this reason.
-    Forward(Forward),
+    /// The origin is to be asked: why, and the rule that says so, where there is one.
+    Forward(Forward, &'static str),
 }
 
 /// Answers from the index, or orders.
@@ -82,26 +82,26 @@ pub(super) fn answer(
 ) -> Answer {
     let method = wanted.head.method;
     key.clear();
-    let why = if !wanted.rule.cache {
-        Forward::Bypass
+    let (why, because) = if !wanted.rule.cache {
+        (Forward::Bypass, "cache-off")
     } else if !matches!(method, Method::Get | Method::Head) {
-        Forward::Method
+        (Forward::Method, "method")
     } else {
         append_key(wanted, key);
         match look_up(wanted, responses, key) {
             Found::Answer(answer) => return answer,
             Found::Refresh(sending) => {
-                let fetch = fetch(wanted, key, Forward::Stale);
+                let fetch = fetch(wanted, key, (Forward::Stale, ""));
                 return Answer::SendAndRefresh(sending, ticket(), Job::Fetch(fetch.into_refresh()));
             }
-            Found::Forward(why) => why,
+            Found::Forward(why, because) => (why, because),
         }
     };
     if key.is_empty() {
         // What changes something makes what is stored invalid.
         append_key(wanted, key);
     }
-    Answer::Fill(ticket(), Job::Fetch(fetch(wanted, key, why)))
+    Answer::Fill(ticket(), Job::Fetch(fetch(wanted, key, (why, because))))
 }
 
 fn append_key(wanted: &Wanted<'_, '_>, key: &mut Vec<u8>) {
@@ -124,14 +124,14 @@ fn look_up(wanted: &Wanted<'_, '_>, responses: &Responses, key: &[u8]) -> Found 
     let now = wanted.now.wall;
     if validation::is_for_origin_alone(wanted.head) {
         // RFC 9111 s4.3.2: what If-Match and If-Unmodified-Since guard against, only the origin knows.
-        return Found::Forward(Forward::Request);
+        return Found::Forward(Forward::Request, "precondition");
     }
     let asked = Asked::of(wanted.head.method, wanted.head);
     let found = responses.find(key);
     let chosen = found.as_ref().and_then(|found| {
         let stored = found
             .iter()
-            .map(|response| (&*response.variant, response.stored.response_time));
+            .map(|response| (&*response.variant, response.stored.recency()));
         let place = vary::choose(stored, wanted.head)?;
         found.iter().nth(place).cloned()
     });
@@ -139,25 +139,27 @@ fn look_up(wanted: &Wanted<'_, '_>, responses: &Responses, key: &[u8]) -> Found 
         if asked.directives.only_if_cached && !wanted.rule.tiers.contains(&Tier::Disk) {
             return Found::Answer(Answer::Respond(Reply::GatewayTimeout, Rule::OnlyIfCached));
         }
-        return Found::Forward(match found {
+        let why = match found {
             Some(_) => Forward::VaryMiss,
             None => Forward::UriMiss,
-        });
+        };
+        return Found::Forward(why, "");
     };
     // A body of unknown size may be about to outgrow the store: whoever reads it has a seat, or asks anew.
     let reads = match response.size() {
         Some(_) => None,
         None => match Reading::of(&response.object) {
             Ok(reads) => reads,
-            Err(TooLate) => return Found::Forward(Forward::UriMiss),
+            Err(TooLate) => return Found::Forward(Forward::UriMiss, "outgrown"),
         },
     };
     response.use_count().bump();
     let verdict = reuse::judge(&asked, &response.stored, &wanted.rule.overrides, now);
     let ttl = response.stored.ttl(now);
+    let detail = verdict.detail(&response.stored);
     let rule = match Way::of(verdict) {
         Way::Answer(rule) => rule,
-        Way::Forward(why) => return Found::Forward(why),
+        Way::Forward(why) => return Found::Forward(why, detail),
         Way::OnlyIfCached => {
             return Found::Answer(Answer::Respond(Reply::GatewayTimeout, Rule::OnlyIfCached));
         }
@@ -167,7 +169,7 @@ fn look_up(wanted: &Wanted<'_, '_>, responses: &Responses, key: &[u8]) -> Found 
     let refreshing = refreshes.then(|| Arc::clone(&response));
     let fetched = Fetched {
         age: verdict.age(),
-        status: CacheStatus::hit(ttl, rule.detail()),
+        status: CacheStatus::hit(ttl, detail),
         response,
         reads,
         rule,
@@ -181,7 +183,7 @@ fn look_up(wanted: &Wanted<'_, '_>, responses: &Responses, key: &[u8]) -> Found 
         sending.status = CacheStatus {
             stored: true,
             ttl: Some(ttl),
-            ..CacheStatus::forwarded(Forward::Partial, rule.detail())
+            ..CacheStatus::forwarded(Forward::Partial, detail)
         };
     }
     match answer {
@@ -281,7 +283,11 @@ pub fn part_of(response: &Response, head: &RequestHead<'_>, now: Moment) -> Part
     selection::select(head, &validators, response.size(), now.wall)
 }
 
-fn fetch(wanted: &Wanted<'_, '_>, key: &[u8], why: Forward) -> Box<Fetch> {
+fn fetch(
+    wanted: &Wanted<'_, '_>,
+    key: &[u8],
+    (why, because): (Forward, &'static str),
+) -> Box<Fetch> {
     let head = wanted.head;
     let target = wanted.target;
     let mut line = Vec::with_capacity(target.path.len() + 1 + target.query.map_or(0, <[u8]>::len));
@@ -304,6 +310,7 @@ fn fetch(wanted: &Wanted<'_, '_>, key: &[u8], why: Forward) -> Box<Fetch> {
         client: None,
         takes_trailers: trailers::are_taken(head.version, head),
         why,
+        because,
         body: None,
         is_refresh: false,
         must_ask: false,

@@ -12,12 +12,11 @@
 //! checksum around it, so what does not make sense here was written by another version, and is as good as not stored.
 
 use crate::http::fields::Fields;
-use crate::policy::stored::{LifetimeFrom, Stored};
+use crate::policy::stored::{LifetimeFrom, Mark, Stored};
 use crate::units::UnixSeconds;
 
 const FORMAT: u8 = 1;
 const FIXED: usize = 69;
-const FLAGS: usize = 1;
 
 const NO_CACHE: u8 = 1;
 const MUST_REVALIDATE: u8 = 2;
@@ -29,7 +28,7 @@ const HAS_ETAG: u8 = 64;
 const HAS_LAST_MODIFIED: u8 = 128;
 
 /// The sources of a lifetime, by the number that stands for each.
-const LIFETIMES: [LifetimeFrom; 9] = [
+const LIFETIMES: [LifetimeFrom; 10] = [
     LifetimeFrom::Targeted,
     LifetimeFrom::SMaxage,
     LifetimeFrom::MaxAge,
@@ -39,6 +38,7 @@ const LIFETIMES: [LifetimeFrom; 9] = [
     LifetimeFrom::RuleMin,
     LifetimeFrom::RuleMax,
     LifetimeFrom::Nothing,
+    LifetimeFrom::Purge,
 ];
 
 /// What is read back.
@@ -165,16 +165,12 @@ pub fn decode(bytes: &[u8]) -> Option<Remembered> {
     })
 }
 
-/// The same response, marked as invalidated: it is validated before it is used again. `None` where it is so already, or where
-/// the bytes are none of a response.
+/// The same response without its freshness. `None` where it has none already, or where the bytes are none of a response.
 #[must_use]
-pub fn marked_stale(bytes: &[u8]) -> Option<Box<[u8]>> {
-    if bytes.first() != Some(&FORMAT) || bytes.get(FLAGS)? & INVALIDATED != 0 {
-        return None;
-    }
-    let mut marked: Box<[u8]> = bytes.into();
-    *marked.get_mut(FLAGS)? |= INVALIDATED;
-    Some(marked)
+pub fn marked(bytes: &[u8], mark: Mark) -> Option<Box<[u8]>> {
+    let mut read = decode(bytes)?;
+    let is_changed = read.stored.mark(mark);
+    is_changed.then(|| encode(&read.stored, &read.fields, &read.upstream_status))
 }
 
 struct Reader<'b>(&'b [u8]);

@@ -45,12 +45,15 @@ proptest! {
         prop_assert_eq!(&read.stored, &stored);
         prop_assert_eq!(read.fields, fields);
         prop_assert_eq!(&*read.upstream_status, &upstream[..]);
-        let marked = marked_stale(&bytes);
-        prop_assert_eq!(marked.is_none(), stored.invalidated);
-        if let Some(marked) = marked {
-            let expected = Stored { invalidated: true, ..stored };
-            prop_assert_eq!(decode(&marked).unwrap().stored, expected);
-            prop_assert!(marked_stale(&marked).is_none());
+        for mark in [Mark::Stale(stored.response_time), Mark::Invalid] {
+            let mut expected = stored.clone();
+            let is_changed = expected.mark(mark);
+            let again = marked(&bytes, mark);
+            prop_assert_eq!(again.is_some(), is_changed);
+            if let Some(again) = again {
+                prop_assert_eq!(decode(&again).unwrap().stored, expected);
+                prop_assert!(marked(&again, mark).is_none());
+            }
         }
     }
 
@@ -89,7 +92,7 @@ fn a_later_format_and_a_cut_record_are_no_response() {
     let mut later = bytes.to_vec();
     later[0] = FORMAT + 1;
     assert_eq!(decode(&later), None);
-    assert_eq!(marked_stale(&later), None);
+    assert_eq!(marked(&later, Mark::Invalid), None);
     for size in 0..FIXED + 3 {
         assert_eq!(decode(&bytes[..size]), None, "{size}");
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::cached::{Cached, CachedIndex, Claim, Matcher, arc_bytes, heap_bytes};
 use super::eviction::{Counted, UseCount};
 use super::response::Response;
+use crate::policy::stored::Mark;
 
 /// What is stored of origins' responses, by cache key.
 pub type Responses = CachedIndex<Response>;
@@ -65,19 +66,19 @@ pub fn invalidate_tag(responses: &Responses, tag: &[u8]) -> u64 {
 }
 
 fn invalidate(responses: &Responses, claim: Option<&mut Claim>, matcher: &Matcher<'_>) -> u64 {
-    let purge = responses.purge_for(claim, matcher, |one| marked_stale(one));
+    let purge = responses.purge_for(claim, matcher, |one| marked(one, Mark::Invalid));
     purge.count
 }
 
-/// The same response, to be validated before it is used again. None for one whose body is not all there: a part of a body
-/// can't be validated, so it has to go.
+/// The same response without its freshness. None for one whose body is not all there: a part of a body can't be validated, so
+/// it has to go.
 #[must_use]
-pub fn marked_stale(response: &Response) -> Option<Arc<Response>> {
+pub fn marked(response: &Response, mark: Mark) -> Option<Arc<Response>> {
     if !response.has_whole_body() {
         return None;
     }
     let mut stored = response.stored.clone();
-    stored.invalidated = true;
+    stored.mark(mark);
     let marked = response.freshened(stored, response.fields.clone());
     Some(Arc::new(marked))
 }

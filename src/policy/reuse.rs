@@ -142,6 +142,18 @@ impl Reuse {
     }
 }
 
+impl Reuse {
+    /// The rule that decided, as Cache-Status tells it in `detail` (RFC 9211 s2.8): where the age alone decides, what the lifetime
+    /// of `stored` comes from.
+    #[must_use]
+    pub const fn detail(self, stored: &Stored) -> &'static str {
+        match self {
+            Self::Fresh { .. } | Self::Revalidate(Why::Stale { .. }) => stored.lifetime_from.name(),
+            _ => self.name(),
+        }
+    }
+}
+
 impl Why {
     /// The `fwd` token of Cache-Status (RFC 9211 s2.2): `request` only where a fresh response could not be used.
     #[must_use]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::http::cache_control::DELTA_MAX;
 use crate::http::etag::EntityTag;
 use crate::units::UnixSeconds;
 
@@ -26,6 +27,27 @@ pub enum LifetimeFrom {
     RuleMax,
     /// Nothing gives it one: it is stale from the start.
     Nothing,
+    /// A soft purge ended it.
+    Purge,
+}
+
+impl LifetimeFrom {
+    /// Its name for Cache-Status.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Targeted => "cdn-cache-control",
+            Self::SMaxage => "s-maxage",
+            Self::MaxAge => "max-age",
+            Self::Expires => "expires",
+            Self::Heuristic => "heuristic",
+            Self::Rule => "rule-ttl",
+            Self::RuleMin => "rule-min-ttl",
+            Self::RuleMax => "rule-max-ttl",
+            Self::Nothing => "no-lifetime",
+            Self::Purge => "soft-purge",
+        }
+    }
 }
 
 impl fmt::Display for LifetimeFrom {
@@ -40,6 +62,7 @@ impl fmt::Display for LifetimeFrom {
             Self::RuleMin => "min_ttl",
             Self::RuleMax => "max_ttl",
             Self::Nothing => "nothing",
+            Self::Purge => "a soft purge",
         })
     }
 }
@@ -77,17 +100,52 @@ pub struct Stored {
     pub etag: Option<Box<[u8]>>,
     /// Last-Modified, where it is a valid date.
     pub last_modified: Option<UnixSeconds>,
-    /// Marked stale by a soft purge or an invalidation (s4.4): only a validation makes it fresh again.
+    /// Invalidated (s4.4): only a validation makes it of use again.
     pub invalidated: bool,
 }
 
+/// What takes the freshness of a stored response away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// An invalidation (s4.4): it is validated before it is used again, whatever happens.
+    Invalid,
+    /// A soft purge at this time: its lifetime is over, and what holds for stale responses holds for it.
+    Stale(UnixSeconds),
+}
+
+/// How far ahead of the clock a response may have been received: those who look at it and those who store it don't read the clock
+/// at the same time.
+const CLOCK_SLACK: u64 = 2;
+
 impl Stored {
-    /// Its age at `now` (RFC 9111 s4.2.3: `current_age`). A clock that was set back makes nothing younger than it was
-    /// when it was received.
+    /// Its age at `now` (RFC 9111 s4.2.3: `current_age`). Where the clock was set back since it was received nobody knows how old
+    /// it is: it counts as older than any lifetime (s1.2.2: 2^31 seconds).
     #[must_use]
     pub const fn age(&self, now: UnixSeconds) -> u64 {
-        let resident = now.0.saturating_sub(self.response_time.0);
+        let resident = match now.0.checked_sub(self.response_time.0) {
+            Some(resident) => resident,
+            None if self.response_time.0 - now.0 <= CLOCK_SLACK => 0,
+            None => DELTA_MAX,
+        };
         self.initial_age.saturating_add(resident)
+    }
+
+    /// Takes its freshness away; false where it had none to take.
+    pub fn mark(&mut self, mark: Mark) -> bool {
+        match mark {
+            Mark::Invalid => !std::mem::replace(&mut self.invalidated, true),
+            Mark::Stale(now) if self.is_fresh(now) => {
+                (self.lifetime, self.lifetime_from) = (self.age(now), LifetimeFrom::Purge);
+                true
+            }
+            Mark::Stale(_) => false,
+        }
+    }
+
+    /// How recent it is, for the choice among several (s4): by its Date, and of the same by when it was received.
+    #[must_use]
+    pub const fn recency(&self) -> (UnixSeconds, UnixSeconds) {
+        (self.date, self.response_time)
     }
 
     /// Whether it is fresh at `now` (s4.2): its lifetime is longer than its age.
@@ -159,8 +217,23 @@ mod tests {
     }
 
     #[test]
-    fn rfc9111_s4_2_3_a_clock_set_back_makes_nothing_younger() {
-        assert_eq!(stored().age(UnixSeconds(0)), 5);
+    fn rfc9111_s4_2_3_a_clock_set_back_makes_nothing_fresher() {
+        let stored = stored();
+        assert_eq!(stored.age(UnixSeconds(998)), 5);
+        assert_eq!(stored.age(UnixSeconds(997)), DELTA_MAX + 5);
+        assert!(!stored.is_fresh(UnixSeconds(0)));
+    }
+
+    #[test]
+    fn a_soft_purge_ends_the_lifetime_and_an_invalidation_all_use() {
+        let mut purged = stored();
+        assert!(purged.mark(Mark::Stale(UnixSeconds(1010))));
+        assert_eq!(purged.stale_since(UnixSeconds(1012)), Some(2));
+        assert!(!purged.invalidated);
+        assert!(!purged.mark(Mark::Stale(UnixSeconds(1011))));
+        assert_eq!(purged.lifetime_from, LifetimeFrom::Purge);
+        assert!(purged.mark(Mark::Invalid) && purged.invalidated);
+        assert!(!purged.mark(Mark::Invalid));
     }
 
     #[test]

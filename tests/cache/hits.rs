@@ -2,7 +2,9 @@
 
 use crate::harness::origin::{Made, Origin, content, reply};
 use crate::harness::{Server, get, head, pattern};
-use crate::site::{Site, ago, expect_forward, expect_hit, expect_outcome, fetch, fetch_get, ttl};
+use crate::site::{
+    Site, ago, ahead, expect_forward, expect_hit, expect_outcome, fetch, fetch_get, ttl,
+};
 
 /// Fields that are for one connection only (RFC 9110 s7.6.1).
 const HOP_BY_HOP: [&str; 6] = [
@@ -216,6 +218,43 @@ before_an_origin!(
         );
         let hit = fetch_get(server, "/a");
         expect_hit(&hit);
+    }
+);
+
+before_an_origin!(
+    rfc9211_s2_8_detail_names_the_rule_that_decided,
+    Site::plain().rule("/ruled", "default_ttl = \"1m\""),
+    |origin, server| {
+        let (soon, long_ago) = (ahead(600), ago(100_000));
+        let cases = [
+            ("/1", ("Cache-Control", "max-age=60"), "max-age"),
+            (
+                "/2",
+                ("Cache-Control", "s-maxage=60, max-age=0"),
+                "s-maxage",
+            ),
+            (
+                "/3",
+                ("CDN-Cache-Control", "max-age=60"),
+                "cdn-cache-control",
+            ),
+            ("/4", ("Expires", &soon), "expires"),
+            ("/5", ("Last-Modified", &long_ago), "heuristic"),
+            ("/ruled", ("ETag", "\"1\""), "rule-ttl"),
+        ];
+        for (path, (name, value), rule) in cases {
+            origin.says(path, reply(200).field(name, value).body("hello"));
+            let detail = format!("detail={rule}");
+            expect_outcome(&fetch_get(server, path), &["stored", &detail]);
+            expect_outcome(&fetch_get(server, path), &["hit", &detail]);
+        }
+        let reload = get("/1").with("Cache-Control", "no-cache");
+        let reloaded = fetch(server, &reload);
+        expect_outcome(&reloaded, &["fwd=request", "stored", "detail=max-age"]);
+        origin.says("/5", reply(304).field("Last-Modified", &long_ago).end());
+        let reload = get("/5").with("Cache-Control", "no-cache");
+        let reloaded = fetch(server, &reload);
+        expect_outcome(&reloaded, &["fwd-status=304", "detail=request-no-cache"]);
     }
 );
 

@@ -325,6 +325,28 @@ before_an_origin!(
     }
 );
 
+// A directory below the root hid what the origin has under its name: the client was sent to the name with a slash.
+before_an_origin!(
+    directory_of_the_root_that_shows_nothing_hides_nothing_of_the_origin,
+    Site::plain()
+        .root_file("api/v1.txt", b"from the root")
+        .root_file("shown/index.html", b"an index"),
+    |origin, server| {
+        echo(origin);
+        fetch_get(server, "/api/v1.txt")
+            .expect(200)
+            .expect_body(b"from the root");
+        fetch_get(server, "/api").expect(200).expect_body(b"/api");
+        fetch_get(server, "/api/").expect(200).expect_body(b"/api/");
+        let slashed = fetch_get(server, "/shown?a=1");
+        slashed.expect(301);
+        assert_eq!(slashed.field("location"), Some("/shown/?a=1"));
+        fetch_get(server, "/shown/")
+            .expect(200)
+            .expect_body(b"an index");
+    }
+);
+
 fn pinned() -> Site {
     Site::plain().with(|setup| setup.file("pins/a.txt", b"pinned").pin("pins", "/p/"))
 }

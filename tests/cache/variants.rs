@@ -2,7 +2,7 @@
 
 use crate::harness::origin::{Gate, content, reply};
 use crate::harness::{Broken, get};
-use crate::site::{Site, expect_forward, expect_hit, expect_outcome, fetch, fetch_get};
+use crate::site::{Site, ago, expect_forward, expect_hit, expect_outcome, fetch, fetch_get};
 
 before_an_origin!(
     rfc9111_s4_1_each_variant_answers_its_own_requests_only,
@@ -91,6 +91,27 @@ before_an_origin!(
         fetch(server, &get("/a").with("X-A", "2")).expect_body(b"new");
         let answer = fetch(server, &get("/a").with("X-A", "2"));
         answer.expect_body(b"new");
+        expect_hit(&answer);
+        assert_eq!(origin.asked().len(), 2);
+    }
+);
+
+before_an_origin!(
+    rfc9111_s4_1_the_most_recent_by_date_is_sent_whichever_came_first,
+    Site::plain(),
+    |origin, server| {
+        let dated = |date: String, name: &str| {
+            let said = reply(200).max_age(600).field("Vary", name);
+            said.field("Date", &date)
+        };
+        let newer = dated(ago(10), "X-A").body("newer");
+        let older = dated(ago(60), "X-B").body("older");
+        origin.queue("/a", [newer, older]);
+        let asking = |a: &str, b: &str| get("/a").with("X-A", a).with("X-B", b);
+        fetch(server, &asking("1", "1")).expect_body(b"newer");
+        fetch(server, &asking("2", "2")).expect_body(b"older");
+        let answer = fetch(server, &asking("1", "2"));
+        answer.expect_body(b"newer");
         expect_hit(&answer);
         assert_eq!(origin.asked().len(), 2);
     }

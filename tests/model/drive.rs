@@ -201,8 +201,10 @@ impl Scenario {
         };
         order["soft"] = Value::Bool(is_soft);
         let request = Request::new("POST", "/api/purge").body(order.to_string().as_bytes());
+        let began = seconds();
         self.server.ask_admin(&request).expect(200);
-        self.reference.purge(purged, is_soft);
+        let time = Between(began, seconds());
+        self.reference.purge(purged, is_soft, time);
     }
 
     fn restart(&mut self, is_crash: bool) {

@@ -99,12 +99,13 @@ impl Reference {
             && is_success(exchange.said.status)
             && let Some(location) = exchange.said.field("location")
         {
-            self.mark(|path, _| path == location);
+            let is_meant = |path: &str, _: &Stored| path == location;
+            self.mark(is_meant, |stored| stored.is_invalid = true);
         }
     }
 
     /// Carries out a purge.
-    pub(crate) fn purge(&mut self, purged: Purged, is_soft: bool) {
+    pub(crate) fn purge(&mut self, purged: Purged, is_soft: bool, time: Between) {
         let is_meant = |path: &str, stored: &Stored| match purged {
             Purged::Path(meant) => path == meant,
             Purged::Prefix(meant) => path.starts_with(meant),
@@ -112,7 +113,7 @@ impl Reference {
             Purged::All => true,
         };
         if is_soft {
-            return self.mark(is_meant);
+            return self.mark(is_meant, |stored| stored.purge_softly(time));
         }
         for (path, worlds) in &mut self.worlds {
             for world in worlds.iter_mut() {
@@ -122,12 +123,11 @@ impl Reference {
         }
     }
 
-    fn mark(&mut self, is_meant: impl Fn(&str, &Stored) -> bool) {
+    fn mark(&mut self, is_meant: impl Fn(&str, &Stored) -> bool, mark: impl Fn(&mut Stored)) {
         for (path, worlds) in &mut self.worlds {
             for world in worlds.iter_mut() {
                 let all = world.live.iter_mut().chain(&mut world.older);
-                all.filter(|stored| is_meant(path, stored))
-                    .for_each(|stored| stored.is_invalid = true);
+                all.filter(|stored| is_meant(path, stored)).for_each(&mark);
             }
         }
     }

@@ -24,6 +24,8 @@ pub(crate) struct Stored {
     pub(crate) initial_age: Between,
     /// It must be validated before it is used again.
     pub(crate) is_invalid: bool,
+    /// How old it was when a soft purge ended its lifetime.
+    pub(crate) ended: Option<Between>,
     /// Not all of it may be there.
     pub(crate) is_partial: bool,
     /// It may not have survived a restart.
@@ -126,6 +128,7 @@ impl Stored {
             received: Between(0, 0),
             initial_age: Between(0, 0),
             is_invalid: false,
+            ended: None,
             is_partial: said.status == 206 || said.is_cut,
             may_be_gone: false,
         };
@@ -157,6 +160,24 @@ impl Stored {
         }
         self.set_age(exchange, time);
         self.is_invalid = false;
+        self.ended = None;
+    }
+
+    /// Ends its lifetime.
+    pub(crate) fn purge_softly(&mut self, now: Between) {
+        let Between(low, high) = self.age(now);
+        let (earlier_low, earlier_high) = match self.ended {
+            Some(Between(low, high)) => (low, high),
+            None => (u64::MAX, u64::MAX),
+        };
+        self.ended = Some(Between(low.min(earlier_low), high.min(earlier_high)));
+    }
+
+    /// What its lifetime may be.
+    fn lifetimes(&self) -> std::ops::RangeInclusive<u64> {
+        let stated = self.lifetime();
+        let Between(low, high) = self.ended.unwrap_or(Between(stated, stated));
+        stated.min(low)..=stated.min(high)
     }
 
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
@@ -220,7 +241,9 @@ impl Stored {
     pub(crate) fn ways(&self, asking: &Asking, Between(low, high): Between) -> Vec<Way> {
         let mut ways = Vec::new();
         for age in low..=high {
-            self.add_ways(asking, &asking.wishes(), age, &mut ways);
+            for lifetime in self.lifetimes() {
+                self.add_ways(asking, &asking.wishes(), (age, lifetime), &mut ways);
+            }
         }
         if self.is_partial {
             // Some of its bytes may have to be fetched.
@@ -230,8 +253,13 @@ impl Stored {
         ways
     }
 
-    fn add_ways(&self, asking: &Asking, wishes: &Wishes, age: u64, ways: &mut Vec<Way>) {
-        let lifetime = self.lifetime();
+    fn add_ways(
+        &self,
+        asking: &Asking,
+        wishes: &Wishes,
+        (age, lifetime): (u64, u64),
+        ways: &mut Vec<Way>,
+    ) {
         let ttl = lifetime.saturating_sub(age);
         if self.is_barred(asking) || is_unmet(wishes, age, ttl) {
             return ways.push(Way::Ask);
@@ -260,8 +288,10 @@ impl Stored {
     pub(crate) fn stands_in(&self, asking: &Asking, Between(low, high): Between) -> StandsIn {
         let wishes = asking.wishes();
         let mut found = None;
-        for age in low..=high {
-            let now = self.stands_in_at(asking, &wishes, age);
+        let ages = low..=high;
+        let all = ages.flat_map(|age| self.lifetimes().map(move |lifetime| (age, lifetime)));
+        for (age, lifetime) in all {
+            let now = self.stands_in_at(asking, &wishes, (age, lifetime));
             found = match found {
                 None => Some(now),
                 Some(before) if before == now => Some(now),
@@ -275,8 +305,12 @@ impl Stored {
         }
     }
 
-    fn stands_in_at(&self, asking: &Asking, wishes: &Wishes, age: u64) -> StandsIn {
-        let lifetime = self.lifetime();
+    fn stands_in_at(
+        &self,
+        asking: &Asking,
+        wishes: &Wishes,
+        (age, lifetime): (u64, u64),
+    ) -> StandsIn {
         let ttl = lifetime.saturating_sub(age);
         if self.is_barred(asking) || is_unmet(wishes, age, ttl) {
             return StandsIn::No;
@@ -291,7 +325,7 @@ impl Stored {
         let window = self.seconds("stale-if-error").unwrap_or(0);
         // What may be sent stale without a failure may be all the more with one (s4.2.4): after a restart the origin is asked first.
         let mut ways = Vec::new();
-        self.add_ways(asking, wishes, age, &mut ways);
+        self.add_ways(asking, wishes, (age, lifetime), &mut ways);
         let may_be_stale = ways.iter().any(|way| *way != Way::Ask);
         match over.cmp(&window) {
             std::cmp::Ordering::Less => StandsIn::Yes,
@@ -336,7 +370,7 @@ impl std::fmt::Debug for Stored {
         write!(f, ", {:?}", self.fields)?;
         let Between(low, high) = self.initial_age;
         write!(f, ", {low} to {high} s old at {}", self.received.0)?;
-        write!(f, ", fresh for {} s", self.lifetime())?;
+        write!(f, ", fresh for {:?} s", self.lifetimes())?;
         let marks = [
             (self.is_invalid, ", invalid"),
             (self.is_partial, ", partial"),

@@ -87,7 +87,7 @@ fn stale_response_is_explained_and_not_refreshed_by_it() {
                 "ETag \"e\"",
                 "verdict stale: to be validated: stale: age 3",
                 "answer from the origin",
-                "Cache-Status hotplate; fwd=stale ...",
+                "Cache-Status hotplate; fwd=stale; detail=max-age ...",
                 "then the origin is asked whether it still holds",
                 "then where the origin fails, it stands in for the origin",
             ],
@@ -170,7 +170,7 @@ fn what_the_request_says_is_explained_with_its_consequence() {
             &text,
             &[
                 "verdict request-no-cache: to be validated: the request says no-cache",
-                "Cache-Status hotplate; fwd=request ...",
+                "Cache-Status hotplate; fwd=request; detail=request-no-cache ...",
             ],
         );
     });

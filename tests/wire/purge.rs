@@ -306,7 +306,7 @@ fn commands_purge_list_and_clear() {
         );
         assert_eq!(ended.output, "marked 1 response stale\n");
         let ended = command(server, &["ls", "--stale"]);
-        assert!(ended.output.contains("marked "), "{ended}");
+        assert!(ended.output.contains(" stale "), "{ended}");
         let ended = command(server, &["clear"]);
         assert_eq!(
             (ended.code, ended.output.as_str()),

@@ -156,7 +156,7 @@ async fn clear(observed: &Observed) -> Reply {
     let purge = move || {
         operator.purge(PurgeOrder {
             meant: Meant::All(true),
-            is_soft: false,
+            mark: None,
             is_dry_run: false,
             keys_max: 0,
         })

@@ -156,7 +156,7 @@ pub(super) async fn remove_url(
     let remove = move || {
         let order = PurgeOrder {
             meant: Meant::Url(url),
-            is_soft: false,
+            mark: None,
             is_dry_run: false,
             keys_max: 0,
         };

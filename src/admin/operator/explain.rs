@@ -170,7 +170,7 @@ impl CacheOperator {
         }
         let selections = stored
             .iter()
-            .map(|response| (&*response.variant, response.stored.response_time));
+            .map(|response| (&*response.variant, response.stored.recency()));
         let chosen = vary::choose(selections, head);
         told.variants = stored
             .iter()
@@ -426,7 +426,10 @@ fn judged(
         Way::OnlyIfCached => return only_if_cached(reason),
         Way::Forward(why) => why,
         Way::Answer(rule) => {
-            let status = CacheStatus::hit(response.stored.ttl(now.wall), rule.detail());
+            let status = CacheStatus::hit(
+                response.stored.ttl(now.wall),
+                verdict.detail(&response.stored),
+            );
             let refreshed = "the origin is asked in the background, by one request at a time";
             let then = (rule == Rule::StaleWhileRevalidate).then(|| refreshed.to_owned());
             return Verdict {
@@ -441,6 +444,9 @@ fn judged(
     };
     let mut told = forwarded(why, &reason);
     told.name = verdict.name();
+    // What the origin's answer decides is not known; a 304 leaves it at this.
+    let status = CacheStatus::forwarded(why, verdict.detail(&response.stored));
+    told.cache_status = Some(text_of(&status));
     told.then.push(match verdict {
         Reuse::Refuse(Refusal::Authorization) => {
             "whether the response may be stored is decided by that response (RFC 9111 s3.5)"

@@ -13,8 +13,9 @@ use crate::fill::disk::Removed;
 use crate::http::logged::without_query;
 use crate::index::cached::{Claim, Matcher};
 use crate::index::response::Response;
-use crate::index::responses::marked_stale;
+use crate::index::responses::marked;
 use crate::index::sites::SiteTable;
+use crate::policy::stored::Mark;
 use crate::store::disk::{Label, Selection};
 
 /// Most keys that an answer names.
@@ -50,8 +51,8 @@ impl Meant {
 pub struct PurgeOrder {
     /// What is meant.
     pub meant: Meant,
-    /// It stays, and is validated before it is used again.
-    pub is_soft: bool,
+    /// It stays, without its freshness; none: it is removed.
+    pub mark: Option<Mark>,
     /// Nothing happens; it is only told what would.
     pub is_dry_run: bool,
     /// Most keys to name, at most [`KEYS_MAX`].
@@ -152,16 +153,16 @@ impl CacheOperator {
             purged += if order.is_dry_run {
                 self.count(&matcher, &mut told)?
             } else {
-                self.remove(claim.as_deref_mut(), &matcher, order.is_soft, &mut told)?
+                self.remove(claim.as_deref_mut(), &matcher, order.mark, &mut told)?
             };
         }
         if !order.is_dry_run {
-            tracing::info!(purged, soft = order.is_soft, meant = %order.meant.logged(), "purged");
+            tracing::info!(purged, soft = order.mark.is_some(), meant = %order.meant.logged(), "purged");
         }
         Ok(Purged {
             purged,
             meant: order.meant,
-            soft: order.is_soft,
+            soft: order.mark.is_some(),
             dry_run: order.is_dry_run,
             keys: told.keys,
         })
@@ -172,11 +173,11 @@ impl CacheOperator {
         &self,
         mut claim: Option<&mut Claim>,
         matcher: &Matcher<'_>,
-        is_soft: bool,
+        mark: Option<Mark>,
         told: &mut Told,
     ) -> Result<u64, Unmeant> {
         let mut removed = Removed::default();
-        self.remove_from_memory(claim.as_deref_mut(), matcher, is_soft, |response| {
+        self.remove_from_memory(claim.as_deref_mut(), matcher, mark, |response| {
             if removed.in_memory(response) {
                 told.key(&response.key);
             }
@@ -190,13 +191,12 @@ impl CacheOperator {
                 told.key(&label.key);
             }
         };
-        let on_disk = if is_soft {
-            disk.mark_stale(&selection, met)
-        } else {
-            disk.remove(&selection, met)
+        let on_disk = match mark {
+            Some(mark) => disk.mark(&selection, mark, met),
+            None => disk.remove(&selection, met),
         };
         // What was brought up meanwhile; it was on disk, and is counted there.
-        self.remove_from_memory(claim, matcher, is_soft, |_| {});
+        self.remove_from_memory(claim, matcher, mark, |_| {});
         match on_disk {
             Ok(_) => Ok(removed.count()),
             Err(error) => Err(Unmeant::Disk(error.to_string())),
@@ -207,12 +207,12 @@ impl CacheOperator {
         &self,
         claim: Option<&mut Claim>,
         matcher: &Matcher<'_>,
-        is_soft: bool,
+        mark: Option<Mark>,
         mut met: impl FnMut(&Response),
     ) {
         self.responses.purge_for(claim, matcher, |response| {
             met(response);
-            is_soft.then(|| marked_stale(response)).flatten()
+            mark.and_then(|mark| marked(response, mark))
         });
     }
 

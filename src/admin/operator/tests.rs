@@ -12,7 +12,7 @@ use crate::index::response::{Making, Response};
 use crate::index::sites::SiteRule;
 use crate::policy::origin_rule::OriginRule;
 use crate::policy::settings::{CacheRule, Overrides};
-use crate::policy::stored::{LifetimeFrom, Stored};
+use crate::policy::stored::{LifetimeFrom, Mark, Stored};
 use crate::policy::vary::{self, Names, Vary};
 use crate::store::{Held, Object};
 use crate::units::{MonoNanos, UnixSeconds};
@@ -130,7 +130,7 @@ impl Put {
 fn order(meant: Meant) -> PurgeOrder {
     PurgeOrder {
         meant,
-        is_soft: false,
+        mark: None,
         is_dry_run: false,
         keys_max: 10,
     }
@@ -236,7 +236,7 @@ fn dry_run_counts_and_changes_nothing_and_a_soft_purge_marks() {
     let told = operator.purge(dry).unwrap();
     assert_eq!((told.purged, told.keys.len()), (3, 2));
     let soft = PurgeOrder {
-        is_soft: true,
+        mark: Some(Mark::Stale(NOW)),
         ..order(url("http://a.test/1"))
     };
     assert_eq!(operator.purge(soft).unwrap().purged, 1);
@@ -247,7 +247,7 @@ fn dry_run_counts_and_changes_nothing_and_a_soft_purge_marks() {
     };
     let listing = operator.list(&stale, NOW).unwrap();
     assert_eq!(listing.responses.len(), 1);
-    assert!(listing.responses[0].invalidated && !listing.responses[0].fresh);
+    assert!(!listing.responses[0].invalidated && !listing.responses[0].fresh);
     assert_eq!(listing.responses[0].key, "http://a.test/1");
 }
 
@@ -322,7 +322,8 @@ fn hit_is_explained_with_its_numbers_and_changes_nothing() {
     assert_eq!(freshness["ttl"], 45);
     assert_eq!(told["verdict"]["name"], "fresh");
     assert_eq!(told["verdict"]["status"], 200);
-    assert_eq!(told["verdict"]["cache_status"], "hotplate; hit; ttl=45");
+    let status = "hotplate; hit; ttl=45; detail=max-age";
+    assert_eq!(told["verdict"]["cache_status"], status);
     let listing = operator.list(&ListOrder::default(), NOW).unwrap();
     assert_eq!(listing.responses[0].uses, 0);
 }
@@ -350,24 +351,28 @@ fn request_directives_and_authorization_are_told_with_their_verdicts() {
         (
             "Cache-Control: no-cache",
             "request-no-cache",
-            "hotplate; fwd=request",
+            "hotplate; fwd=request; detail=request-no-cache",
         ),
         (
             "Cache-Control: max-age=3",
             "request-max-age",
-            "hotplate; fwd=request",
+            "hotplate; fwd=request; detail=request-max-age",
         ),
         (
             "Pragma: no-cache",
             "request-pragma",
-            "hotplate; fwd=request",
+            "hotplate; fwd=request; detail=request-pragma",
         ),
         (
             "Authorization: Basic x",
             "authorization",
-            "hotplate; fwd=request",
+            "hotplate; fwd=request; detail=authorization",
         ),
-        ("Cache-Control: no-store", "fresh", "hotplate; hit; ttl=45"),
+        (
+            "Cache-Control: no-store",
+            "fresh",
+            "hotplate; hit; ttl=45; detail=max-age",
+        ),
         (
             "Cache-Control: only-if-cached, no-cache",
             "only-if-cached",
@@ -399,7 +404,8 @@ fn stale_response_is_explained_with_what_happens_where_the_origin_fails() {
     let told = explain(&operator, "http://a.test/old", &[]);
     assert_eq!(told["freshness"]["ttl"], -3);
     assert_eq!(told["verdict"]["answered_by"], "origin");
-    assert_eq!(told["verdict"]["cache_status"], "hotplate; fwd=stale");
+    let status = "hotplate; fwd=stale; detail=max-age";
+    assert_eq!(told["verdict"]["cache_status"], status);
     let then = told["verdict"]["then"].to_string();
     assert!(then.contains("a 304 keeps it"), "{then}");
     assert!(then.contains("stands in for the origin"), "{then}");

@@ -16,6 +16,7 @@ use crate::fill::upload::{
     OnUploaded, RecordingThread, Routes, Tools, UploadHosts, UploadThread, Uploaded, Uploads,
 };
 use crate::index::responses::Responses;
+use crate::policy::stored::Mark;
 
 /// Uploads while they run.
 #[derive(Debug)]
@@ -169,7 +170,7 @@ async fn take_in(cache: CacheOperator, library: Arc<Library>, uploaded: Uploaded
 fn made_stale(url: String) -> PurgeOrder {
     PurgeOrder {
         meant: Meant::Url(url),
-        is_soft: true,
+        mark: Some(Mark::Invalid),
         is_dry_run: false,
         keys_max: 0,
     }

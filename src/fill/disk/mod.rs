@@ -41,6 +41,7 @@ use crate::index::response::{Making, Response};
 use crate::index::responses::Responses;
 use crate::policy::key;
 use crate::policy::settings::CacheRule;
+use crate::policy::stored::Mark;
 use crate::store::body as memory;
 use crate::store::body_fault::BodyFault;
 use crate::store::body_file::BodyFile as BodyPlace;
@@ -517,10 +518,10 @@ impl DiskTier {
         let mark = move || {
             let mut count = 0;
             for key in &keys {
-                count += tier.mark_stale(&Selection::Key(key), |_| {})?;
+                count += tier.mark(&Selection::Key(key), Mark::Invalid, |_| {})?;
             }
             for tag in &tags {
-                count += tier.mark_stale(&Selection::Tag(tag), |_| {})?;
+                count += tier.mark(&Selection::Tag(tag), Mark::Invalid, |_| {})?;
             }
             Ok::<_, DiskError>(count)
         };
@@ -534,20 +535,21 @@ impl DiskTier {
         count
     }
 
-    /// Marks what is selected as invalidated, for good when it returns, and tells of each. Returns how many there were.
+    /// Takes the freshness of what is selected away, for good when it returns, and tells of each. Returns how many there were.
     ///
     /// # Errors
     /// `StoodDown`: it will be emptied when it works again.
-    pub fn mark_stale(
+    pub fn mark(
         &self,
         selection: &Selection<'_>,
+        mark: Mark,
         mut told: impl FnMut(&Label),
     ) -> Result<u64, DiskError> {
         let mut count = 0;
         let marked = self.disk.mark(selection, |label| {
             count += 1;
             told(label);
-            record::marked_stale(&label.meta)
+            record::marked(&label.meta, mark)
         });
         marked.inspect_err(|_| self.miss())?;
         Ok(count)

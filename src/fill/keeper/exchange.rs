@@ -55,7 +55,7 @@ impl Known {
     fn of(variants: Vec<Arc<Response>>, fetch: &Fetch) -> Self {
         let stored = variants
             .iter()
-            .map(|response| (&*response.variant, response.stored.response_time));
+            .map(|response| (&*response.variant, response.stored.recency()));
         let selected = vary::choose(stored, &fetch.fields);
         let candidates = candidates(&variants);
         let conditions = if head::keeps_conditions(fetch) {
@@ -446,7 +446,7 @@ impl Keeper {
             fwd_status: Some(304),
             stored: is_there,
             ttl: Some(response.stored.ttl(response_time)),
-            ..CacheStatus::forwarded(fetch.why, "")
+            ..CacheStatus::forwarded(fetch.why, fetch.because)
         };
         let age = response.stored.age(response_time);
         fetched(response, Some(age), status, Rule::Revalidated)

@@ -16,10 +16,11 @@ use crate::fill::origin::OriginResponse;
 use crate::http::fields::FieldLines;
 use crate::http::head::Method;
 use crate::index::response::Response;
-use crate::index::responses::marked_stale;
+use crate::index::responses::marked;
 use crate::policy::request::Asked;
 use crate::policy::reuse::{self, Reuse};
 use crate::policy::storability::{self, Received, Storability};
+use crate::policy::stored::Mark;
 use crate::policy::validation::{self, Candidate, HeadTells};
 use crate::policy::vary;
 use crate::units::UnixSeconds;
@@ -83,7 +84,7 @@ impl Keeper {
             let fresh = fresh.filter(|fresh| may_be_stored(fresh, asked, times));
             let new = fresh.map(Arc::new).or_else(|| {
                 self.counts.bump(KeeperCount::Invalidated);
-                marked_stale(old)
+                marked(old, Mark::Invalid)
             });
             let disk = self.disk_for(&fetch.rule);
             match (new, old.object.on_disk()) {

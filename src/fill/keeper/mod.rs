@@ -286,7 +286,7 @@ impl Keeper {
             let (now, _) = clock::wall();
             let verdict = reuse::judge(asked, &response.stored, &fetch.rule.overrides, now);
             if let Way::Forward(why) = Way::of(verdict) {
-                fetch.why = why;
+                (fetch.why, fetch.because) = (why, verdict.detail(&response.stored));
             }
         } else if !self.variants(fetch).is_empty() {
             fetch.why = Forward::VaryMiss;
@@ -353,7 +353,7 @@ impl Keeper {
         variants.extend_from_slice(alone);
         let stored = variants
             .iter()
-            .map(|response| (&*response.variant, response.stored.response_time));
+            .map(|response| (&*response.variant, response.stored.recency()));
         let chosen = vary::choose(stored, &fetch.fields)?;
         variants.get(chosen).cloned()
     }
@@ -383,11 +383,14 @@ impl Keeper {
             let status = CacheStatus {
                 collapsed: Some(true),
                 ttl: Some(ttl),
-                ..CacheStatus::forwarded(fetch.why, "")
+                ..CacheStatus::forwarded(fetch.why, verdict.detail(&response.stored))
             };
             (status, Rule::Collapsed)
         } else {
-            (CacheStatus::hit(ttl, found.detail()), found)
+            (
+                CacheStatus::hit(ttl, verdict.detail(&response.stored)),
+                found,
+            )
         };
         let outcome = exchange::fetched(Arc::clone(&response), verdict.age(), status, rule);
         Some((outcome, response))

@@ -77,7 +77,7 @@ impl Keeper {
             rule: Arc::clone(&fetch.rule),
             tags: Box::default(),
         });
-        let status = CacheStatus::forwarded(fetch.why, "");
+        let status = CacheStatus::forwarded(fetch.why, fetch.because);
         fetched(Arc::new(response), None, status, Rule::Passed)
     }
 

@@ -296,7 +296,7 @@ fn stored_answer(fetch: &Fetch, response: Arc<Response>, is_stored: bool) -> Out
     let status = CacheStatus {
         stored: is_stored,
         ttl: is_stored.then(|| response.stored.ttl(response_time)),
-        ..CacheStatus::forwarded(fetch.why, "")
+        ..CacheStatus::forwarded(fetch.why, response.stored.lifetime_from.name())
     };
     let age = Some(response.stored.age(response_time)).filter(|age| *age > 0);
     fetched(response, age, status, Rule::Stored)

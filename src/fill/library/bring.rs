@@ -176,7 +176,7 @@ impl Library {
         }
         Look::Use(Answered {
             object: Arc::clone(&response.object),
-            status: CacheStatus::hit(response.stored.ttl(now), rule.detail()),
+            status: CacheStatus::hit(response.stored.ttl(now), verdict.detail(&response.stored)),
             response,
             rule,
             outgrew: None,
@@ -191,7 +191,7 @@ impl Library {
         let found = self.responses.find(&place.key)?;
         let stored = found
             .iter()
-            .map(|response| (&*response.variant, response.stored.response_time));
+            .map(|response| (&*response.variant, response.stored.recency()));
         let chosen = vary::choose(stored, fields)?;
         found.iter().nth(chosen).cloned()
     }
@@ -454,6 +454,7 @@ pub(super) fn order(place: &Place, plan: &Plan, fields: Fields, why: Forward) ->
         } else {
             Forward::Bypass
         },
+        because: "",
         body: None,
         is_refresh: false,
         must_ask: false,
