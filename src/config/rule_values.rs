@@ -49,17 +49,24 @@ pub(super) fn path(text: &str) -> Result<Box<[u8]>, Fault> {
 
 /// Reads the name of a field that is not to be stored, in lower case.
 pub(super) fn ignored_field(text: &str) -> Result<Box<str>, RuleFault> {
-    let is_known = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    let is_name = (1..=FIELD_NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_known);
-    let name = text.to_ascii_lowercase();
-    match name.as_str() {
-        // A `*` alone is a field name, but is meant for all of them.
-        _ if !is_name || name == "*" => Err(RuleFault::NotAFieldName),
+    let name = field_name(text)?;
+    match &*name {
         "set-cookie" => Err(RuleFault::FieldWithOwnKey),
         known if CONNECTION_FIELDS.contains(&known) => Err(RuleFault::FieldOfConnection),
         known if NEEDED_FIELDS.contains(&known) => Err(RuleFault::FieldNeeded),
-        _ => Ok(name.into()),
+        _ => Ok(name),
     }
+}
+
+/// Reads the name of a field, in lower case.
+pub(super) fn field_name(text: &str) -> Result<Box<str>, RuleFault> {
+    let is_known = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    let is_name = (1..=FIELD_NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_known);
+    // A `*` alone is a field name, but is meant for all of them.
+    if !is_name || text == "*" {
+        return Err(RuleFault::NotAFieldName);
+    }
+    Ok(text.to_ascii_lowercase().into())
 }
 
 /// Reads the name of a query parameter; a `*` at its end stands for any rest.

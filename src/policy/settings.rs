@@ -57,6 +57,9 @@ pub struct Overrides {
     pub ignore_no_last_modified: bool,
     /// Response fields that are not stored, in lower case. A field that a response varies by is kept all the same.
     pub ignore_headers: Vec<Box<str>>,
+    /// Request fields, in lower case, that hardly two clients send the same value of: what varies by one is not stored for a request
+    /// that has it.
+    pub vary_refuse: Vec<Box<str>>,
     /// The query is no part of the key.
     pub ignore_query: bool,
     /// Query parameters that are no part of the key; a `*` at the end stands for any rest of a name.
@@ -88,6 +91,7 @@ impl Default for Overrides {
             store_expired: false,
             ignore_no_last_modified: false,
             ignore_headers: Vec::new(),
+            vary_refuse: ["cookie", "referer", "user-agent"].map(Into::into).into(),
             ignore_query: false,
             strip_query: Vec::new(),
             set_cookie: SetCookie::default(),

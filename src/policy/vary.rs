@@ -192,6 +192,15 @@ fn between<'r>(
     })
 }
 
+/// Whether a response that varies by `names` is not to be stored for `request`, since that has one of the fields that are `refused`.
+#[must_use]
+pub fn is_refused(names: &Names, request: &impl FieldLines, refused: &[Box<str>]) -> bool {
+    let mut met = refused
+        .iter()
+        .filter(|name| names.contains(name.as_bytes()));
+    met.any(|name| request.value(name).is_some())
+}
+
 /// Whether a stored response with this selection may answer `request`. An empty one fits every request; bytes that
 /// [`selection`] did not write fit none. Allocates nothing.
 #[must_use]

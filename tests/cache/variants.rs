@@ -2,7 +2,9 @@
 
 use crate::harness::origin::{Gate, content, reply};
 use crate::harness::{Broken, get};
-use crate::site::{Site, ago, expect_forward, expect_hit, expect_outcome, fetch, fetch_get};
+use crate::site::{
+    Site, ago, expect_forward, expect_hit, expect_outcome, fetch, fetch_get, outcome,
+};
 
 before_an_origin!(
     rfc9111_s4_1_each_variant_answers_its_own_requests_only,
@@ -93,6 +95,33 @@ before_an_origin!(
         answer.expect_body(b"new");
         expect_hit(&answer);
         assert_eq!(origin.asked().len(), 2);
+    }
+);
+
+before_an_origin!(
+    what_varies_by_what_each_client_sends_is_stored_for_requests_without_it,
+    Site::plain().rule("/few", "vary_refuse = []"),
+    |origin, server| {
+        for path in ["/a", "/few"] {
+            let said = reply(200).max_age(60).field("Vary", "Cookie");
+            origin.says(path, said.body("hello"));
+            let with = get(path).with("Cookie", "sid=1");
+            fetch(server, &with).expect(200);
+            let again = fetch(server, &with);
+            again.expect(200).expect_body(b"hello");
+            let is_hit = outcome(&again).contains(&"hit".to_owned());
+            assert_eq!(is_hit, path == "/few", "{again}");
+        }
+        // They don't get in the way of those that have none.
+        origin.says(
+            "/b",
+            reply(200).max_age(60).field("Vary", "Cookie").body("b"),
+        );
+        fetch_get(server, "/b").expect(200);
+        expect_hit(&fetch_get(server, "/b"));
+        let with = get("/b").with("Cookie", "sid=1");
+        expect_forward(&fetch(server, &with), "vary-miss");
+        expect_hit(&fetch_get(server, "/b"));
     }
 );
 

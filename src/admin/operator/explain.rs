@@ -308,6 +308,8 @@ fn departures(rule: &Overrides) -> Vec<String> {
         said(rule.store_expired, "store_expired"),
         said(rule.ignore_no_last_modified, "ignore_no_last_modified"),
         names("ignore_headers", &rule.ignore_headers),
+        (rule.vary_refuse != usual.vary_refuse)
+            .then(|| format!("vary_refuse = [{}]", rule.vary_refuse.join(", "))),
         said(rule.ignore_query, "ignore_query"),
         names("strip_query", &rule.strip_query),
         match rule.set_cookie {

@@ -106,6 +106,18 @@ pub(in crate::config) static RULE: Table<CacheRule> = Table {
                 Ok(())
             },
         ),
+        names_by_default(
+            "vary_refuse",
+            r#"["Cookie", "Referer", "User-Agent"]"#,
+            "Request fields with a value for nearly each client: what varies by one is stored for requests without it alone.",
+            "a field name, such as \"User-Agent\"",
+            |rule| rule.overrides.vary_refuse.clear(),
+            |rule, text, _| {
+                let name = rule_values::field_name(text)?;
+                rule.overrides.vary_refuse.push(name);
+                Ok(())
+            },
+        ),
         flag(
             "ignore_query",
             "false",
@@ -204,6 +216,17 @@ const fn names(
     clear: fn(&mut CacheRule),
     add: Setter<CacheRule>,
 ) -> Key<CacheRule> {
+    names_by_default(name, "[]", help, accepts, clear, add)
+}
+
+const fn names_by_default(
+    name: &'static str,
+    default: &'static str,
+    help: &'static str,
+    accepts: &'static str,
+    clear: fn(&mut CacheRule),
+    add: Setter<CacheRule>,
+) -> Key<CacheRule> {
     let shape = Shape::List {
         accepts,
         lone: false,
@@ -212,5 +235,5 @@ const fn names(
         clear,
         add,
     };
-    key(name, "[]", help, shape)
+    key(name, default, help, shape)
 }

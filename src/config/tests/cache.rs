@@ -123,6 +123,7 @@ store_no_store = true
 store_expired = true
 ignore_no_last_modified = true
 ignore_headers = ["X-Request-Id", "etag"]
+vary_refuse = ["X-Session"]
 strip_query = ["utm_*", "sid"]
 set_cookie = "strip"
 negative_ttl = { "500-599" = "1m", 404 = "10m", "503" = "1h" }
@@ -153,6 +154,7 @@ x_cache = true
             store_expired: true,
             ignore_no_last_modified: true,
             ignore_headers: vec!["x-request-id".into(), "etag".into()],
+            vary_refuse: vec!["x-session".into()],
             ignore_query: false,
             strip_query: vec!["utm_*".into(), "sid".into()],
             set_cookie: SetCookie::Strip,

@@ -314,6 +314,11 @@ fn tell(lead: Option<Lead>, stored: Option<&Arc<Response>>) {
 fn variant_of(fetch: &Fetch, answer: &Fields) -> Option<Box<[u8]>> {
     match Names::of(answer) {
         Vary::None => Some(Box::default()),
+        Vary::By(names)
+            if vary::is_refused(&names, &fetch.fields, &fetch.rule.overrides.vary_refuse) =>
+        {
+            None
+        }
         Vary::By(names) => vary::selection(&names, &fetch.fields),
         Vary::Star => None,
     }

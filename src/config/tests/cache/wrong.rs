@@ -82,6 +82,7 @@ const WRONG_RULES: &[(&str, &str, &str)] = &[
     ("ignore_headers = ['Connection']", "ignore_headers", "one connection"),
     ("ignore_headers = ['Set-Cookie']", "ignore_headers", "set_cookie = \"strip\""),
     ("ignore_headers = ['a b']", "ignore_headers", "not a field name"),
+    ("vary_refuse = ['*']", "vary_refuse", "not a field name"),
     ("ignore_headers = ['X:']", "ignore_headers", "not a field name"),
     ("strip_query = ['*']", "strip_query", "ignore_query = true"),
     ("strip_query = ['a;b']", "strip_query", "a parameter's name"),
