@@ -203,11 +203,7 @@ pub fn slice(bytes: &[u8], first: u64, end: u64) -> Option<&[u8]> {
 pub fn reply(reply: &Reply, rule: Rule, envelope: &Envelope<'_>, out: &mut Vec<u8>) -> Written {
     let status = reply.status();
     begin_head(status, envelope, out);
-    message::append_field(
-        out,
-        b"Cache-Status",
-        &[b"hotplate; ", rule.outcome().as_bytes()],
-    );
+    append_outcome(rule, out);
     match reply {
         Reply::MethodNotAllowed | Reply::Options => message::append_field(out, b"Allow", &[ALLOW]),
         Reply::RangeUnsatisfiable(size) => message::append_unsatisfied_range(out, *size),
@@ -236,7 +232,7 @@ pub fn reply(reply: &Reply, rule: Rule, envelope: &Envelope<'_>, out: &mut Vec<u
     }
 }
 
-/// Refuses a request: the status, nothing else, and the connection closes.
+/// Refuses a request: the status and nothing of what was asked for, and the connection closes.
 pub fn refuse(status: u16, method: Method, date: &[u8; 29], out: &mut Vec<u8>) -> Written {
     let envelope = Envelope {
         method,
@@ -247,7 +243,17 @@ pub fn refuse(status: u16, method: Method, date: &[u8; 29], out: &mut Vec<u8>) -
         takes_trailers: false,
     };
     begin_head(status, &envelope, out);
+    append_outcome(Rule::Refused, out);
     explain(status, &envelope, out)
+}
+
+/// What decided, where nothing stored is sent (RFC 9211).
+fn append_outcome(rule: Rule, out: &mut Vec<u8>) {
+    message::append_field(
+        out,
+        b"Cache-Status",
+        &[b"hotplate; ", rule.outcome().as_bytes()],
+    );
 }
 
 /// Ends a head with a body that only says the status in words.

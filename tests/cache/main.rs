@@ -18,6 +18,8 @@ mod directives;
 #[cfg(test)]
 mod disk;
 #[cfg(test)]
+mod every_answer;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod forwarding;
