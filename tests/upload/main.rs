@@ -10,6 +10,8 @@ mod harness;
 #[cfg(test)]
 mod cached;
 #[cfg(test)]
+mod dropped;
+#[cfg(test)]
 mod flat;
 #[cfg(test)]
 mod full_disk;

@@ -133,7 +133,8 @@ where
         false => uploads.status(id),
     };
     Ok(match status {
-        Some(status) => told(&status),
+        Some(status) if asked.waits => told(&status),
+        Some(status) => told_at_once(&status),
         None => refusal(
             Code::Dropped,
             "it was accepted, and is unknown now: somebody dropped it",
@@ -180,6 +181,14 @@ fn told(status: &Status) -> Answer {
         State::Dropped => StatusCode::GONE,
     };
     json(code, status)
+}
+
+/// The same to who does not wait for the origin: whether it was accepted, however fast the origin has taken or refused it.
+fn told_at_once(status: &Status) -> Answer {
+    match status.state {
+        State::Dropped => told(status),
+        _ => json(StatusCode::ACCEPTED, status),
+    }
 }
 
 /// Why something is not done.
@@ -287,7 +296,7 @@ pub(super) async fn close(uploads: Option<&Arc<Uploads>>, query: &str) -> Answer
     };
     match uploads.close_recording(id).await {
         Ok(()) => match uploads.status(id) {
-            Some(status) => told(&status),
+            Some(status) => told_at_once(&status),
             None => unknown(),
         },
         Err(error) => refusal(error.code(), &error.to_string()),

@@ -40,7 +40,7 @@ use std::path::Path;
 )]
 use std::sync::Mutex;
 use std::sync::mpsc::SyncSender;
-use std::sync::{Arc, OnceLock, PoisonError};
+use std::sync::{Arc, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::{Notify, watch};
 
@@ -61,6 +61,8 @@ use crate::sys::clock;
 pub struct Uploads {
     #[expect(clippy::disallowed_types, reason = "as above")]
     ledger: Mutex<Ledger>,
+    #[expect(clippy::disallowed_types, reason = "as above")]
+    records: Mutex<()>,
     spool: Spool,
     settings: UploadSettings,
     routes: Routes,
@@ -87,9 +89,10 @@ impl Uploads {
         let counts = Arc::<UploadCounts>::default();
         let ledger = Ledger::new((records, next_id), clock::mono(), Arc::clone(&counts));
         #[expect(clippy::disallowed_types, reason = "as above")]
-        let ledger = Mutex::new(ledger);
+        let (ledger, records) = (Mutex::new(ledger), Mutex::new(()));
         Ok(Arc::new(Self {
             ledger,
+            records,
             spool,
             settings,
             routes,
@@ -118,6 +121,12 @@ impl Uploads {
         work(&mut ledger)
     }
 
+    /// Held by whoever changes the files of an accepted upload or of a recording, from his look at the ledger on: what is dropped
+    /// meanwhile must not come back, nor one record take the place of a newer one.
+    fn writing(&self) -> MutexGuard<'_, ()> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Something has changed for who waits or sends.
     fn tell(&self) {
         self.wake.notify_one();
@@ -130,6 +139,7 @@ impl Uploads {
     /// There is none of this number that waits.
     pub fn retry(&self, id: u64) -> Result<(), NoSuchUpload> {
         let now = clock::mono();
+        let writing = self.writing();
         let found = self.with(|ledger| {
             let job = ledger.job(id)?;
             if matches!(job.phase, Phase::Running(..) | Phase::Recording) {
@@ -148,6 +158,7 @@ impl Uploads {
         if let Err(error) = self.spool.write(&record, true) {
             tracing::warn!(%error, "the record of upload {id} could not be written");
         }
+        drop(writing);
         self.tell();
         Ok(())
     }
@@ -157,6 +168,7 @@ impl Uploads {
     /// # Errors
     /// There is none of this number.
     pub fn drop_upload(&self, id: u64) -> Result<(), NoSuchUpload> {
+        let _writing = self.writing();
         let record = self.with(|ledger| ledger.job(id).map(|job| job.record.clone()));
         let phase = self
             .with(|ledger| ledger.end(id, None))

@@ -365,6 +365,9 @@ impl Closer {
             }
         }
         file.sync_all().map_err(NotClosed::Disk)?;
+        let _writing = uploads.writing();
+        // It may have been dropped while it was read.
+        self.record(id).ok_or(NotClosed::Unknown)?;
         let (now, _) = clock::wall();
         record.accepted_at = now.0.max(1);
         // Others may have come while it was written.

@@ -250,6 +250,7 @@ impl Sender {
     /// Notes an upload in parts that the origin knows of.
     fn keep(&self, id: u64, multipart: Option<&str>) {
         let uploads = &self.uploads;
+        let _writing = uploads.writing();
         let changed = uploads.with(|ledger| {
             let record = ledger.record_mut(id)?;
             record.multipart = multipart.map(str::to_owned);
@@ -304,6 +305,11 @@ impl Sender {
 
     fn done(&self, record: &Record, success: &Success) {
         let uploads = &self.uploads;
+        let _writing = uploads.writing();
+        if uploads.with(|ledger| ledger.job(record.id).is_none()) {
+            // It was dropped, and its files with it.
+            return;
+        }
         if let Err(error) = uploads.spool.remove(record.id) {
             // It would be sent again by the next start, which does no harm.
             tracing::error!(%error, "the files of upload {} could not be removed", record.id);
@@ -316,12 +322,14 @@ impl Sender {
         }
     }
 
-    async fn failed(&self, id: u64, failure: Failure) {
+    /// Writes down that an attempt has failed; none where the upload was dropped meanwhile.
+    fn note(&self, id: u64, failure: &Failure) -> Option<Record> {
         let uploads = &self.uploads;
         let settings = &uploads.settings;
         let (now, _) = clock::wall();
         let random = (self.tools.random)();
-        let changed = uploads.with(|ledger| {
+        let _writing = uploads.writing();
+        let record = uploads.with(|ledger| {
             let record = ledger.record_mut(id)?;
             record.attempts = record.attempts.saturating_add(1);
             let age = Duration::from_secs(now.0.saturating_sub(record.accepted_at));
@@ -343,13 +351,17 @@ impl Sender {
             };
             ledger.enter(id, phase);
             Some(record)
-        });
-        let Some(record) = changed else {
-            return;
-        };
+        })?;
         if let Err(error) = uploads.spool.write(&record, record.is_dead) {
             tracing::warn!(%error, "the record of upload {id} could not be written");
         }
+        Some(record)
+    }
+
+    async fn failed(&self, id: u64, failure: Failure) {
+        let Some(record) = self.note(id, &failure) else {
+            return;
+        };
         if !record.is_dead {
             tracing::debug!(
                 "upload {id} failed, attempt {}: {}",
@@ -358,7 +370,7 @@ impl Sender {
             );
             return;
         }
-        uploads.counts.bump(UploadCount::Dead);
+        self.uploads.counts.bump(UploadCount::Dead);
         tracing::warn!("upload {id} is given up: {}", failure.reason);
         let begun = self.progress.borrow_mut().remove(&id);
         if let Some(multipart) = begun.as_ref().and_then(Progress::id) {
