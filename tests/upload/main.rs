@@ -28,6 +28,8 @@ mod order;
 #[cfg(test)]
 mod parts;
 #[cfg(test)]
+mod power;
+#[cfg(test)]
 mod profiles;
 #[cfg(test)]
 mod put;

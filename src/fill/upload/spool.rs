@@ -168,7 +168,7 @@ impl Spool {
     ) -> Result<(Self, Vec<Record>, u64), SpoolError> {
         let failed = |error| SpoolError::Folder(folder.to_owned(), error);
         match std::fs::create_dir(folder) {
-            Ok(()) => {}
+            Ok(()) => keep_name(folder).map_err(failed)?,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(failed(error)),
         }
@@ -401,11 +401,14 @@ impl Spool {
     /// The file system's; nothing is left then.
     pub(super) fn open_recording(&self, record: &Record) -> io::Result<PathBuf> {
         let path = self.recording(record);
-        let made = create(&path).and_then(|_| {
+        let made = create(&path).and_then(|file| {
             self.let_write(&path)?;
             let mut kept = create(&self.path(record.id, "rec"))?;
             kept.write_all(&record.encode())?;
             kept.sync_data()?;
+            // What a program has synced into the file is of no use without its name.
+            file.sync_all()?;
+            File::open(self.recordings())?.sync_all()?;
             self.directory.sync_all()
         });
         match made {
@@ -468,6 +471,16 @@ impl Spool {
     pub(super) fn remove(&self, id: u64) -> io::Result<()> {
         std::fs::remove_file(self.path(id, "job"))?;
         std::fs::remove_file(self.path(id, "data"))
+    }
+}
+
+/// Makes the name of a new folder last.
+fn keep_name(folder: &Path) -> io::Result<()> {
+    let parent = folder.parent().unwrap_or(folder);
+    match File::open(parent) {
+        Ok(parent) => parent.sync_all(),
+        // Who may write to it need not be able to read it.
+        Err(_) => Ok(rustix::fs::syncfs(File::open(folder)?)?),
     }
 }
 
