@@ -68,7 +68,9 @@ pub(super) fn command(door: &AdminDoor, what: &What) -> ExitCode {
         Err(code) => return code,
     };
     if !status.is_success() {
-        let error = told["error"].as_str().unwrap_or("it was refused");
+        // Of a recording that somebody has dropped there is a reason.
+        let error = told["error"].as_str().or(told["reason"].as_str());
+        let error = error.unwrap_or("it was refused");
         let code = match status.as_u16() {
             400 => ExitCode::Usage,
             _ => ExitCode::Failure,

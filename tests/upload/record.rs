@@ -148,6 +148,62 @@ fn recording_ends_by_command_and_by_path() {
         .expect(400);
 }
 
+/// A program's word comes after its close, of which inotify has told already.
+#[test]
+fn close_of_what_has_closed_tells_what_became_of_it() {
+    let origin = Origin::start();
+    origin.otherwise(|asked| {
+        let status = [("/refused", 403), ("/later", 503)];
+        let found = status.iter().find(|it| asked.target.starts_with(it.0));
+        said(found.map_or(201, |it| it.1))
+    });
+    let mut server = before(&origin.url(), "");
+    let recorded = |server: &Server, name: &str, state: &str| {
+        let (id, path) = open(server, &url(name), "");
+        fs::write(&path, b"bytes").expect("room");
+        await_state(server, id, state);
+        (id, path)
+    };
+    let closes = |server: &Server, (id, path): &(u64, PathBuf), expected: (u16, &str)| {
+        let path = encoded(path.to_str().expect("UTF-8"));
+        for query in [format!("id={id}"), format!("path={path}")] {
+            let answer = close(server, &query);
+            answer.expect(expected.0);
+            let told = json(&answer);
+            assert_eq!(told["id"].as_u64(), Some(*id));
+            assert_eq!(told["state"], expected.1, "{told}");
+        }
+    };
+    let done = recorded(&server, "/done.wav", "done");
+    closes(&server, &done, (202, "done"));
+    let path = done.1.to_str().expect("UTF-8");
+    let admin = server.admin.expect("an address").to_string();
+    let folder = server.folder.path("");
+    let command = |path: &str| run(&["record", "--close", path, "--admin", &admin], &folder);
+    let closed = command(path);
+    assert_eq!(closed.code, Some(0), "{}", closed.output);
+    let expected = format!("accepted: upload {}", done.0);
+    assert_eq!(closed.output.trim(), expected);
+    // It was accepted, whatever the origin says.
+    let refused = recorded(&server, "/refused.wav", "given-up");
+    closes(&server, &refused, (202, "given-up"));
+    let later = recorded(&server, "/later.wav", "waiting");
+    let dropped = recorded(&server, "/later-dropped.wav", "waiting");
+    change(&server, "drop", dropped.0).expect(200);
+    closes(&server, &dropped, (410, "dropped"));
+    let told = command(dropped.1.to_str().expect("UTF-8"));
+    assert_eq!(told.code, Some(1), "{}", told.output);
+    assert!(told.output.contains("it was dropped"), "{}", told.output);
+    let put = crate::queue::accepted(&server, &url("/put.wav"), b"put");
+    close(&server, &format!("id={put}")).expect(404);
+    server.restart();
+    let later_id = later.0;
+    let query = format!("path={}", encoded(later.1.to_str().expect("UTF-8")));
+    let answer = close(&server, &query);
+    answer.expect(202);
+    assert_eq!(json(&answer)["id"].as_u64(), Some(later_id));
+}
+
 #[test]
 fn recordings_survive_restarts_and_kills() {
     let origin = taking();

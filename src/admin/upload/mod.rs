@@ -274,7 +274,7 @@ pub(super) async fn record(uploads: Option<&Arc<Uploads>>, query: &str) -> Answe
     }
 }
 
-/// `POST /api/cache/record/close`: a recording becomes an upload, by its number or its path.
+/// `POST /api/cache/record/close`: a recording becomes an upload, by its number or its path. One that has become one before is told of.
 pub(super) async fn close(uploads: Option<&Arc<Uploads>>, query: &str) -> Answer {
     let Some(uploads) = uploads else {
         return off();

@@ -193,6 +193,13 @@ impl Ledger {
         self.jobs.get(&id)
     }
 
+    /// The record of an upload, also of one that ended lately.
+    pub(super) fn record(&self, id: u64) -> Option<&Record> {
+        let job = self.jobs.get(&id).map(|job| &job.record);
+        let mut ended = self.ended.iter().map(|ended| &ended.record);
+        job.or_else(|| ended.find(|record| record.id == id))
+    }
+
     pub(super) fn record_mut(&mut self, id: u64) -> Option<&mut Record> {
         self.jobs.get_mut(&id).map(|job| &mut job.record)
     }

@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::io::{self, Read as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -160,7 +160,7 @@ impl Uploads {
         Ok((id, path))
     }
 
-    /// Ends a recording by its number: it is an upload when this returns.
+    /// Ends a recording by its number: it is an upload when this returns, by this word or by its writer's close before.
     ///
     /// # Errors
     /// It does not become one.
@@ -171,24 +171,38 @@ impl Uploads {
         closing
             .try_send(Ask::Close(id, answer))
             .map_err(|_| busy())?;
-        answered.await.unwrap_or(Err(NotClosed::Unknown))
+        match answered.await.unwrap_or(Err(NotClosed::Unknown)) {
+            Err(NotClosed::Unknown) if self.was_recorded(id) => Ok(()),
+            closed => closed,
+        }
     }
 
-    /// The number of the recording that is written at `path`.
+    /// Whether what is known by this number was a recording, and is none any more.
+    fn was_recorded(&self, id: u64) -> bool {
+        self.with(|ledger| {
+            let record = ledger.record(id);
+            let is_open = ledger
+                .job(id)
+                .is_some_and(|job| matches!(job.phase, Phase::Recording));
+            !is_open && record.is_some_and(|record| record.source == Source::Record)
+        })
+    }
+
+    /// The number of the recording that is written at `path`, or was, as long as it is known.
     ///
     /// # Errors
     /// There is none.
-    pub fn recording_at(&self, path: &std::path::Path) -> Result<u64, NoSuchUpload> {
-        let is_there = |record: &Record| self.spool.recording(record) == path;
-        let found = self.with(|ledger| {
-            let mut recordings = ledger
-                .jobs()
-                .filter(|job| matches!(job.phase, Phase::Recording));
-            recordings
-                .find(|job| is_there(&job.record))
-                .map(|job| job.record.id)
+    pub fn recording_at(&self, path: &Path) -> Result<u64, NoSuchUpload> {
+        let name = path.file_name().and_then(|name| name.to_str());
+        let id = name.and_then(|name| name.split('.').next());
+        let id = id.and_then(|id| u64::from_str_radix(id, 16).ok());
+        let id = id.ok_or(NoSuchUpload)?;
+        let is_there = self.with(|ledger| {
+            ledger.record(id).is_some_and(|record| {
+                record.source == Source::Record && self.spool.recording(record) == path
+            })
         });
-        found.ok_or(NoSuchUpload)
+        is_there.then_some(id).ok_or(NoSuchUpload)
     }
 
     /// Starts the thread that ends recordings.
