@@ -204,6 +204,37 @@ fn close_of_what_has_closed_tells_what_became_of_it() {
     assert_eq!(json(&answer)["id"].as_u64(), Some(later_id));
 }
 
+/// What was appended between the checksum and the acceptance made an upload that no attempt could deliver.
+#[test]
+fn what_is_appended_while_a_recording_is_closed_arrives_with_it() {
+    let origin = taking();
+    let server = before(&origin.url(), "");
+    for round in 0..8_u64 {
+        let name = format!("/{round}.wav");
+        let (id, path) = open(&server, &url(&name), "");
+        let mut body = pattern(3_000_000, round);
+        fs::write(&path, &body).expect("room");
+        // From the first close on it may become an upload at any moment, and is none as long as somebody gets hold of it.
+        for number in 0..60_u64 {
+            pause(Duration::from_micros(
+                (number * 977 + round * 331) % (200 + number * 100),
+            ));
+            let Ok(mut file) = OpenOptions::new().append(true).open(&path) else {
+                break;
+            };
+            let more = pattern(10, number);
+            file.write_all(&more).expect("room");
+            body.extend_from_slice(&more);
+        }
+        await_state(&server, id, "done");
+        assert!(
+            arrived(&origin, &name) == [body],
+            "{name} arrived otherwise"
+        );
+    }
+    assert_eq!(spooled(&server), Vec::<String>::new());
+}
+
 #[test]
 fn recordings_survive_restarts_and_kills() {
     let origin = taking();

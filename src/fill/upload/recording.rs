@@ -3,9 +3,10 @@
 //! The last writer's close tells: by inotify, and by the kernel, which grants a read lease only on a file that nobody has open
 //! for writing. Who closes a file that stays empty has only made it. An operator's or a program's own word ends a
 //! recording too. What was closed while this process did not run is found by looking at all of them now and then.
+//! The lease is held until it is an upload: who opens the file to write to it meanwhile waits, and keeps it a recording.
 
 use std::fmt;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -24,7 +25,7 @@ use super::{NoSuchUpload, Uploads};
 use crate::fill::library::Code;
 use crate::http::mime;
 use crate::sys::clock;
-use crate::sys::file::HeldFile;
+use crate::sys::file::{FileIdentity, HeldFile, OpenRefused};
 use crate::sys::guard::{BreakSignals, GuardRefused};
 
 /// Things that the thread may still have to look at; what does not fit is found by looking at all.
@@ -269,17 +270,13 @@ impl Closer {
                         continue;
                     };
                     let is_empty = path.metadata().is_ok_and(|found| found.len() == 0);
-                    if !is_empty && self.writers(id) != Writers::Some {
+                    if !is_empty {
                         self.close_and_tell(id);
                     }
                 }
                 Ok(Ask::Close(id, answer)) => {
-                    let closed = match self.writers(id) {
-                        Writers::Some => Err(NotClosed::Written),
-                        Writers::None | Writers::Unknown => self.close(id),
-                    };
                     // Nobody may be left to hear it.
-                    answer.send(closed).ok();
+                    answer.send(self.close(id)).ok();
                 }
                 Err(RecvTimeoutError::Timeout) => self.look_at_all(),
                 Ok(Ask::Stop) | Err(RecvTimeoutError::Disconnected) => return,
@@ -354,7 +351,7 @@ impl Closer {
 
     fn close_and_tell(&self, id: u64) {
         match self.close(id) {
-            Ok(()) | Err(NotClosed::Unknown) => {}
+            Ok(()) | Err(NotClosed::Unknown | NotClosed::Written) => {}
             Err(error) => tracing::error!("recording {id}: {error}"),
         }
     }
@@ -363,22 +360,43 @@ impl Closer {
     fn close(&self, id: u64) -> Result<(), NotClosed> {
         let uploads = &self.uploads;
         let mut record = self.record(id).ok_or(NotClosed::Unknown)?;
-        let path = uploads.spool.recording(&record);
-        let mut file = std::fs::File::open(path).map_err(NotClosed::Disk)?;
+        let file = HeldFile::open(&uploads.spool.recording(&record));
+        let file = file.map_err(|refused| match refused {
+            OpenRefused::Failed(error) => NotClosed::Disk(error),
+            OpenRefused::Missing => NotClosed::Disk(io::ErrorKind::NotFound.into()),
+            OpenRefused::NotReadable => NotClosed::Disk(io::ErrorKind::PermissionDenied.into()),
+            OpenRefused::OutOfDescriptors => {
+                NotClosed::Disk(io::Error::other("this process has no descriptor left"))
+            }
+            _ => NotClosed::Disk(io::Error::other("no file is in its place")),
+        })?;
+        let is_guarded = match file.guard(self.signals.owner()) {
+            Ok(()) => true,
+            Err(GuardRefused::WrittenNow) => return Err(NotClosed::Written),
+            // Its size and its time tell what they can.
+            Err(_) => false,
+        };
+        let found = file.identity().map_err(NotClosed::Disk)?;
+        let is_wanted = || is_guarded && file.is_guard_broken();
+        let is_at_rest = || {
+            let is_same =
+                |now: FileIdentity| (now.size, now.modified) == (found.size, found.modified);
+            !is_wanted() && file.identity().is_ok_and(is_same)
+        };
         let mut buffer = vec![0; COPY_BYTES];
         loop {
-            match file.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(count) => {
-                    let bytes = buffer.get(..count).unwrap_or_default();
-                    record.size += count as u64;
-                    record.sum = crc32c::crc32c_append(record.sum, bytes);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(NotClosed::Disk(error)),
+            let count = file.read(&mut buffer, record.size);
+            let bytes = match count.map_err(NotClosed::Disk)? {
+                0 => break,
+                count => buffer.get(..count).unwrap_or_default(),
+            };
+            record.size += bytes.len() as u64;
+            record.sum = crc32c::crc32c_append(record.sum, bytes);
+            if is_wanted() {
+                return Err(NotClosed::Written);
             }
         }
-        file.sync_all().map_err(NotClosed::Disk)?;
+        rustix::fs::fsync(&file).map_err(|errno| NotClosed::Disk(errno.into()))?;
         let _writing = uploads.writing();
         // It may have been dropped while it was read.
         self.record(id).ok_or(NotClosed::Unknown)?;
@@ -386,10 +404,10 @@ impl Closer {
         record.accepted_at = now.0.max(1);
         // Others may have come while it was written.
         record.turn = uploads.with(Ledger::take_turn);
-        uploads
-            .spool
-            .close_recording(&record)
-            .map_err(NotClosed::Disk)?;
+        let closed = uploads.spool.close_recording(&record, &is_at_rest);
+        if !closed.map_err(NotClosed::Disk)? {
+            return Err(NotClosed::Written);
+        }
         uploads.with(|ledger| ledger.close(record, clock::mono()));
         uploads.counts.bump(UploadCount::Accepted);
         uploads.tell();

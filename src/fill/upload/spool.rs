@@ -420,11 +420,16 @@ impl Spool {
         }
     }
 
-    /// Makes an upload of a closed recording: its bytes get a second name, which the record is then written for.
+    /// Makes an upload of a closed recording: its bytes get a second name, which the record is then written for. Whether it is one
+    /// now: it stays a recording where somebody has begun to write to it, which `is_at_rest` tells.
     ///
     /// # Errors
     /// The file system's; it stays a recording then.
-    pub(super) fn close_recording(&self, record: &Record) -> io::Result<()> {
+    pub(super) fn close_recording(
+        &self,
+        record: &Record,
+        is_at_rest: &dyn Fn() -> bool,
+    ) -> io::Result<bool> {
         let data = self.path(record.id, "data");
         if data.exists() {
             std::fs::remove_file(&data)?;
@@ -432,17 +437,42 @@ impl Spool {
         std::fs::hard_link(self.recording(record), &data)?;
         // Nobody else writes to what is accepted; fails where another user has put a file of his own there.
         std::fs::set_permissions(&data, Permissions::from_mode(DATA_MODE)).ok();
-        if let Err(error) = self.write(record, true) {
+        let closed = self.take_over(record, &data, is_at_rest);
+        if !matches!(closed, Ok(true)) {
             // It stays a recording: what may have been renamed must not come back, and never without its bytes.
             let job = self.path(record.id, "job");
             if !job.exists() || std::fs::remove_file(job).is_ok() {
                 drop(std::fs::remove_file(data));
                 // As before; where even this fails, the next start does it.
                 self.let_write(&self.recording(record)).ok();
+                self.directory.sync_all().ok();
             }
-            return Err(error);
+            return closed;
         }
-        self.forget_recording(record)
+        if let Err(error) = self.forget_recording(record) {
+            tracing::warn!(%error, "recording {} is closed; the next start removes its record", record.id);
+        }
+        Ok(true)
+    }
+
+    /// Writes the record of what was a recording, and takes its name away, unless somebody writes to it.
+    fn take_over(
+        &self,
+        record: &Record,
+        data: &Path,
+        is_at_rest: &dyn Fn() -> bool,
+    ) -> io::Result<bool> {
+        if !is_at_rest() {
+            return Ok(false);
+        }
+        self.write(record, true)?;
+        let path = self.recording(record);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        // Who had found it by its name before gets it back.
+        Ok(is_at_rest() || std::fs::hard_link(data, &path).is_err())
     }
 
     /// Removes what makes a recording one.
