@@ -4,6 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::harness::origin::Origin;
@@ -202,6 +203,37 @@ fn close_of_what_has_closed_tells_what_became_of_it() {
     let answer = close(&server, &query);
     answer.expect(202);
     assert_eq!(json(&answer)["id"].as_u64(), Some(later_id));
+}
+
+/// What no close tells of was looked for only when nothing else had been heard for two seconds.
+#[test]
+fn recordings_that_no_close_tells_of_are_found_on_a_busy_server() {
+    let origin = taking();
+    let server = before(&origin.url(), "record_limit = \"1s\"");
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 0.. {
+                if is_over.load(Ordering::SeqCst) {
+                    return;
+                }
+                let (_, path) = open(&server, &url(&format!("/busy-{number}.wav")), "");
+                fs::write(path, b"bytes").expect("room");
+                pause(Duration::from_millis(100));
+            }
+        });
+        let found = std::panic::catch_unwind(|| {
+            let (abandoned, _) = open(&server, &url("/abandoned.wav"), "");
+            let (replaced, path) = open(&server, &url("/replaced.wav"), "");
+            server.folder.place("new.wav", b"another file");
+            fs::rename(server.folder.path("new.wav"), path).expect("the same file system");
+            await_state(&server, replaced, "done");
+            await_state(&server, abandoned, "dropped");
+        });
+        is_over.store(true, Ordering::SeqCst);
+        found.unwrap_or_else(|failure| std::panic::resume_unwind(failure));
+    });
+    assert_eq!(arrived(&origin, "/replaced.wav"), [b"another file"]);
 }
 
 /// What was appended between the checksum and the acceptance made an upload that no attempt could deliver.

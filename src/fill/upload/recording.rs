@@ -5,6 +5,7 @@
 //! recording too. What was closed while this process did not run is found by looking at all of them now and then.
 //! The lease is held until it is an upload: who opens the file to write to it meanwhile waits, and keeps it a recording.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use notify::event::{AccessKind, AccessMode, EventKind};
+use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RenameMode};
 use notify::{RecursiveMode, Watcher as _};
 use tokio::sync::oneshot;
 
@@ -27,6 +28,7 @@ use crate::http::mime;
 use crate::sys::clock;
 use crate::sys::file::{FileIdentity, HeldFile, OpenRefused};
 use crate::sys::guard::{BreakSignals, GuardRefused};
+use crate::units::MonoNanos;
 
 /// Things that the thread may still have to look at; what does not fit is found by looking at all.
 const ASKS_MAX: usize = 1024;
@@ -37,6 +39,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How long a file must have been at rest where only looking at it tells that it was closed.
 const AT_REST: Duration = Duration::from_secs(2);
 
+/// After this a file is looked at again whose close was heard of while it had a writer: the kernel tells first, and counts then.
+const AGAIN: Duration = Duration::from_millis(50);
+
 const COPY_BYTES: usize = 1 << 20;
 
 /// Longest extension.
@@ -45,7 +50,7 @@ const EXTENSION_MAX: usize = 11;
 /// What the thread is asked.
 #[derive(Debug)]
 pub(super) enum Ask {
-    /// A file was closed by one who wrote to it.
+    /// A file was closed by one who wrote to it, or came in the place of another.
     Closed(PathBuf),
     /// To end a recording.
     Close(u64, oneshot::Sender<Result<(), NotClosed>>),
@@ -216,7 +221,12 @@ impl Uploads {
         let mut watcher =
             notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
                 let Ok(event) = event else { return };
-                if event.kind == EventKind::Access(AccessKind::Close(AccessMode::Write)) {
+                let is_closed = matches!(
+                    event.kind,
+                    EventKind::Access(AccessKind::Close(AccessMode::Write))
+                        | EventKind::Modify(ModifyKind::Name(RenameMode::To))
+                );
+                if is_closed {
                     for path in event.paths {
                         // What does not fit is found by looking at all.
                         told.try_send(Ask::Closed(path)).ok();
@@ -262,25 +272,51 @@ struct Closer {
 
 impl Closer {
     fn work(&self, queue: &Receiver<Ask>) {
-        self.look_at_all();
+        let mut look = clock::mono();
+        // By their numbers, of which there are no more than recordings.
+        let mut again: BTreeMap<u64, MonoNanos> = BTreeMap::new();
         loop {
-            match queue.recv_timeout(LOOK_EVERY) {
+            // By the clock: on a busy server there is always something to hear of.
+            if look <= clock::mono() {
+                self.look_at_all();
+                look = clock::mono().after(LOOK_EVERY);
+            }
+            let now = clock::mono();
+            again.retain(|id, due| {
+                let is_due = *due <= now;
+                if is_due {
+                    // Who still writes is heard of when he closes.
+                    self.heard_of(*id);
+                }
+                !is_due
+            });
+            let next = again.values().min().map_or(look, |due| look.min(*due));
+            match queue.recv_timeout(next.since(clock::mono())) {
                 Ok(Ask::Closed(path)) => {
-                    let Ok(id) = self.uploads.recording_at(&path) else {
-                        continue;
-                    };
-                    let is_empty = path.metadata().is_ok_and(|found| found.len() == 0);
-                    if !is_empty {
-                        self.close_and_tell(id);
+                    if let Ok(id) = self.uploads.recording_at(&path)
+                        && self.heard_of(id) == Writers::Some
+                    {
+                        again.insert(id, clock::mono().after(AGAIN));
                     }
                 }
                 Ok(Ask::Close(id, answer)) => {
                     // Nobody may be left to hear it.
                     answer.send(self.close(id)).ok();
                 }
-                Err(RecvTimeoutError::Timeout) => self.look_at_all(),
+                Err(RecvTimeoutError::Timeout) => {}
                 Ok(Ask::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             }
+        }
+    }
+
+    /// Ends a recording whose close was heard of, unless it is empty; who still writes to it.
+    fn heard_of(&self, id: u64) -> Writers {
+        let record = self.record(id);
+        let path = record.map(|record| self.uploads.spool.recording(&record));
+        let found = path.and_then(|path| path.metadata().ok());
+        match found {
+            Some(found) if found.len() > 0 => self.close_and_tell(id),
+            _ => Writers::Unknown,
         }
     }
 
@@ -349,11 +385,14 @@ impl Closer {
         }
     }
 
-    fn close_and_tell(&self, id: u64) {
+    fn close_and_tell(&self, id: u64) -> Writers {
         match self.close(id) {
-            Ok(()) | Err(NotClosed::Unknown | NotClosed::Written) => {}
+            Ok(()) => return Writers::None,
+            Err(NotClosed::Written) => return Writers::Some,
+            Err(NotClosed::Unknown) => {}
             Err(error) => tracing::error!("recording {id}: {error}"),
         }
+        Writers::Unknown
     }
 
     /// Makes an upload of a recording.
