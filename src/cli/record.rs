@@ -29,6 +29,9 @@ pub(super) struct What {
     /// The extension of the file; by the URL or the Content-Type where none is named
     #[arg(long, value_name = "EXT")]
     extension: Option<String>,
+    /// Make it the cached copy of its URL when it is at the origin
+    #[arg(long, conflicts_with = "close")]
+    cache: bool,
     /// Print the JSON as the server sends it
     #[arg(long)]
     json: bool,
@@ -47,6 +50,9 @@ pub(super) fn command(door: &AdminDoor, what: &What) -> ExitCode {
                 if let Some(value) = value {
                     path.push_str(&format!("&{name}={}", encoded(value)));
                 }
+            }
+            if what.cache {
+                path.push_str("&cache=true");
             }
             (path, "path")
         }

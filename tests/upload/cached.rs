@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::harness::origin::{Asked, Gate, Origin, reply};
+use crate::harness::server::run;
 use crate::harness::{Answer, Driver, Request, Server, Setup, eventually, get, pattern};
 use crate::queue::{HOST, PATIENCE, await_state, json, put, said, url};
 
@@ -351,7 +352,7 @@ fn key_of_the_library_is_the_one_that_an_upload_makes_stale() {
 #[test]
 fn recording_is_the_cached_copy_when_it_is_closed() {
     let origin = Origin::start();
-    origin.on("/call.wav", |asked| match asked.method.as_str() {
+    origin.otherwise(|asked| match asked.method.as_str() {
         "PUT" => said(201),
         _ => said(500),
     });
@@ -362,12 +363,24 @@ fn recording_is_the_cached_copy_when_it_is_closed() {
     );
     let opened = server.ask_admin(&Request::new("POST", &target).body(b""));
     opened.expect(200);
-    let body = pattern(90_000, 4);
     let path = json(&opened)["path"].as_str().expect("a path").to_owned();
-    std::fs::write(path, &body).expect("the recording");
-    eventually(PATIENCE, "it is stored", || {
-        library(&server, "tryget", &url("/call.wav")).status == 200
-    });
-    ask(&server, "/call.wav").expect(200).expect_body(&body);
-    assert_eq!(methods(&origin.asked()), ["PUT"]);
+    let admin = server.admin.expect("an address").to_string();
+    let by_command = url("/by-command.wav");
+    let words = ["record", "--cache", &by_command, "--admin", &admin];
+    let opened = run(&words, &server.folder.path(""));
+    assert_eq!(opened.code, Some(0), "{}", opened.output);
+    for (name, path) in [
+        ("/call.wav", path.as_str()),
+        ("/by-command.wav", opened.output.trim()),
+    ] {
+        let body = pattern(90_000, 4);
+        std::fs::write(path, &body).expect("the recording");
+        eventually(PATIENCE, "it is stored", || {
+            library(&server, "tryget", &url(name)).status == 200
+        });
+        ask(&server, name).expect(200).expect_body(&body);
+    }
+    assert_eq!(methods(&origin.asked()), ["PUT"; 2]);
+    let words = ["record", "--cache", "--close", "1", "--admin", &admin];
+    assert_eq!(run(&words, &server.folder.path("")).code, Some(2));
 }
