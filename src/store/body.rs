@@ -83,6 +83,8 @@ struct Inner {
     wakers: Vec<Waiter>,
     charges: Vec<Charge>,
     charged: u64,
+    /// For its files, as long as anybody has it.
+    descriptors: Vec<Charge>,
 }
 
 impl Inner {
@@ -345,10 +347,11 @@ impl Body {
         self.spare.get().or_else(|| self.file.get())
     }
 
-    /// Has further bytes written to `spare`.
-    pub(super) fn set_spare(&self, spare: BodyFile) -> io::Result<()> {
+    /// Has further bytes written to `spare`, which takes `descriptor`.
+    pub(super) fn set_spare(&self, spare: BodyFile, descriptor: Charge) -> io::Result<()> {
         // Once: a spare file is memory, and takes all that follows.
         self.spare.set(spare).ok();
+        self.hold_descriptor(descriptor);
         Ok(())
     }
 
@@ -364,11 +367,12 @@ impl Body {
 
     /// Lets readers see bytes of a sparse body, which is complete with the last of them.
     pub(super) fn add(&self, first: u64, end: u64) {
-        let mut inner = self.note(first, end);
+        let inner = self.note(first, end);
         if self.size() == Some(inner.present.total()) && self.state() == BodyState::Open {
-            inner.charges.clear();
             self.state
                 .store(BodyState::Complete as u8, Ordering::Release);
+            drop(inner);
+            self.give_back();
         }
     }
 
@@ -376,6 +380,11 @@ impl Body {
         let mut inner = self.lock();
         inner.charges.push(charge);
         inner.charged += amount;
+    }
+
+    /// Holds the charge of a file's descriptor as long as anybody has the body.
+    pub(super) fn hold_descriptor(&self, charge: Charge) {
+        self.lock().descriptors.push(charge);
     }
 
     pub(super) fn charged(&self) -> u64 {
@@ -391,13 +400,13 @@ impl Body {
             // Before the state, so that who sees that finds it.
             self.fault.get_or_init(|| fault);
             self.end(BodyState::Failed);
-            self.give_back();
         }
     }
 
-    /// It is under way no more. What went on through the window holds its room until those who read are past what is stored.
+    /// It is whole, and whoever stores it counts it from now on. What nobody stores, because it went on through the window or in a
+    /// spare file, holds its room as long as somebody reads it; so does what has failed.
     fn give_back(&self) {
-        if self.takes_readers() {
+        if self.is_kept_in_its_file() {
             self.lock().charges.clear();
         }
     }
@@ -448,6 +457,11 @@ impl BodyWriter {
         self.body.charged()
     }
 
+    /// Notes that a file of the body takes a descriptor, as long as anybody has the body.
+    pub fn hold_descriptor(&self, charge: Charge) {
+        self.body.hold_descriptor(charge);
+    }
+
     /// Moves the body to `file`, which must be empty: what stands in memory is written there too.
     ///
     /// # Errors
@@ -463,12 +477,12 @@ impl BodyWriter {
         self.body.file.set(file).ok();
     }
 
-    /// Has all further bytes appended to anonymous memory: the file takes no more.
+    /// Has all further bytes appended to anonymous memory, which takes `descriptor`: the file takes no more.
     ///
     /// # Errors
     /// Those of memfd_create(2).
-    pub fn turn_to_memory(&mut self) -> io::Result<()> {
-        self.body.set_spare(BodyFile::memory()?)
+    pub fn turn_to_memory(&mut self, descriptor: Charge) -> io::Result<()> {
+        self.body.set_spare(BodyFile::memory()?, descriptor)
     }
 
     /// Moves the body to anonymous memory; see [`spill`](Self::spill).

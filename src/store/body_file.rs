@@ -61,7 +61,11 @@ impl BodyFile {
     /// # Errors
     /// Those of ftruncate(2).
     pub fn empty(&self) -> io::Result<()> {
-        Ok(rustix::fs::ftruncate(self, 0)?)
+        rustix::fs::ftruncate(self, 0)?;
+        if let Self::Disk(file) = self {
+            file.was_emptied();
+        }
+        Ok(())
     }
 }
 

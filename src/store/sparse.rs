@@ -76,13 +76,13 @@ impl SparseWriter {
         }
     }
 
-    /// Has all further bytes written to anonymous memory: the file takes no more.
+    /// Has all further bytes written to anonymous memory, which takes `descriptor`: the file takes no more.
     ///
     /// # Errors
     /// Those of memfd_create(2).
-    pub fn turn_to_memory(&self) -> io::Result<()> {
+    pub fn turn_to_memory(&self, descriptor: Charge) -> io::Result<()> {
         match self.body() {
-            Some(body) => body.set_spare(BodyFile::memory()?),
+            Some(body) => body.set_spare(BodyFile::memory()?, descriptor),
             None => Ok(()),
         }
     }
@@ -145,6 +145,7 @@ mod tests {
     use std::task::{Context, Poll, Waker};
 
     use super::*;
+    use crate::store::budget::Budget;
     use crate::units::{Ticket, WorkerId};
 
     const WAITER: Waiter = Waiter {
@@ -233,7 +234,8 @@ mod tests {
     fn a_file_that_takes_no_more_is_gone_on_from_in_memory() {
         let (body, writer) = sparse(10, &[]);
         writer.write(0, b"abc").unwrap();
-        writer.turn_to_memory().unwrap();
+        let descriptors = Budget::new(1);
+        writer.turn_to_memory(descriptors.take(1).unwrap()).unwrap();
         writer.write(3, b"def").unwrap();
         writer.write(8, b"ij").unwrap();
         assert_eq!(body.run_from(0), 6);

@@ -36,6 +36,8 @@ mod lifetimes;
 #[cfg(test)]
 mod outgrown;
 #[cfg(test)]
+mod refused;
+#[cfg(test)]
 mod rules;
 #[cfg(test)]
 mod stale;

@@ -32,7 +32,6 @@ pub(super) struct Filling {
 /// The file of a body whose size is not known.
 pub(super) struct Large {
     pub(super) pen: LargePen,
-    pub(super) descriptor: Charge,
     /// Why the disk store does not have it, where it was to.
     refused: Option<BodyFault>,
 }
@@ -109,24 +108,17 @@ impl Keeper {
     async fn keep_whole(&self, writer: &mut BodyWriter, large: Option<Large>, filling: &Filling) {
         let response = &filling.response;
         let body = Arc::clone(writer.body());
-        let (mut on_disk, mut charge) = (None, None);
-        if let Some(Large {
-            pen, descriptor, ..
-        }) = large
-        {
-            charge = Some(descriptor);
-            on_disk = match pen {
-                LargePen::Disk(disk) => Some(disk),
-                LargePen::Memory => None,
-            };
-        }
-        let is_small = charge.is_none();
+        let is_small = large.is_none();
+        let on_disk = large.and_then(|large| match large.pen {
+            LargePen::Disk(disk) => Some(disk),
+            LargePen::Memory => None,
+        });
         let object = match body.memory_from(0) {
             Some(bytes) if is_small => {
                 Object::of_response(Held::Heap(bytes.into()), bytes.len() as u64)
             }
             None if is_small => Object::of_response(Held::Heap(Box::default()), 0),
-            _ => Object::of_response(Held::Growing(Arc::clone(&body)), 0).charged(charge),
+            _ => Object::of_response(Held::Growing(Arc::clone(&body)), 0),
         };
         let whole = Arc::new(response.with_object(Arc::new(object)));
         // What had to go on in memory beside its file is for those who read it.
@@ -187,10 +179,7 @@ impl Keeper {
     /// Moves a body that has outgrown memory to a file: in the disk store where its rule and the store allow.
     async fn spill(&self, writer: &mut BodyWriter, filling: &Filling) -> Result<Large, BodyFault> {
         let response = &filling.response;
-        let charge = self.shelf.room().ok_or_else(|| {
-            self.counts.bump(KeeperCount::BodyNoDescriptor);
-            BodyFault::Busy
-        })?;
+        writer.hold_descriptor(self.descriptor()?);
         let mut refused = None;
         if let Some(disk) = self.disk_for(&response.rule) {
             let label = label_of(response);
@@ -214,7 +203,6 @@ impl Keeper {
                     writer.go_on_in(BodyFile::Disk(file));
                     return Ok(Large {
                         pen: LargePen::Disk(Box::new(writing)),
-                        descriptor: charge,
                         refused,
                     });
                 }
@@ -227,8 +215,15 @@ impl Keeper {
         }
         Ok(Large {
             pen: LargePen::Memory,
-            descriptor: charge,
             refused,
+        })
+    }
+
+    /// Room for one more descriptor of a body.
+    pub(super) fn descriptor(&self) -> Result<Charge, BodyFault> {
+        self.shelf.room().ok_or_else(|| {
+            self.counts.bump(KeeperCount::BodyNoDescriptor);
+            BodyFault::Busy
         })
     }
 
@@ -257,7 +252,8 @@ impl Keeper {
                         self.counts.bump(KeeperCount::BodySpilled);
                         let fault = self.fault_of(&error);
                         large.refused = Some(fault);
-                        writer.turn_to_memory().map_err(|_| fault)?;
+                        let descriptor = self.descriptor().map_err(|_| fault)?;
+                        writer.turn_to_memory(descriptor).map_err(|_| fault)?;
                     }
                 }
             }

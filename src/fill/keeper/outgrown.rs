@@ -20,7 +20,6 @@ use crate::fill::origin::{OriginBody, OriginFault};
 use crate::index::response::Response;
 use crate::store::body::{Body, BodyWriter};
 use crate::store::body_fault::BodyFault;
-use crate::store::budget::Charge;
 use crate::store::disk::Writer;
 use crate::store::window::News;
 use crate::sys::clock;
@@ -48,8 +47,6 @@ struct Kept {
     body: Arc<Body>,
     /// Not to be published: until the bytes are gone from its file, they count towards the cap.
     disk: Option<Box<Writer>>,
-    /// The file stays open as long as anybody reads the body.
-    _descriptor: Charge,
 }
 
 impl Kept {
@@ -109,7 +106,6 @@ impl Keeper {
                 LargePen::Disk(disk) => Some(disk),
                 LargePen::Memory => None,
             },
-            _descriptor: large.descriptor,
         });
         let end = self
             .carry_on(&mut writer, kept.as_mut(), &mut body, rest)

@@ -129,7 +129,8 @@ impl Pen {
                     let fault = keeper.fault_of(&error);
                     self.refused.set(Some(fault));
                     *ink = Ink::Memory;
-                    self.body.turn_to_memory().map_err(|_| fault)?;
+                    let descriptor = keeper.descriptor().map_err(|_| fault)?;
+                    self.body.turn_to_memory(descriptor).map_err(|_| fault)?;
                     self.write_to_memory(keeper, &parts)
                 }
             },

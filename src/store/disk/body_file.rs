@@ -8,6 +8,7 @@ use std::sync::{Arc, Weak};
 
 use super::latch::Latch;
 use super::naming::{FileName, ObjectId};
+use super::room::Nameless;
 use crate::sys::file::{HeldFile, OpenRefused};
 
 /// The open data file of an object. It stays readable after the object was removed.
@@ -19,6 +20,8 @@ pub struct BodyFile {
     /// Bytes that no sync has made safe.
     is_dirty: AtomicBool,
     blocks: Latch<Blocks>,
+    /// What it still takes of the cap since its writer gave it up: the device has the bytes until nobody reads them.
+    nameless: Latch<Option<Nameless>>,
 }
 
 /// What this run knows of an object's blocks.
@@ -60,6 +63,7 @@ impl BodyFile {
             descriptor,
             is_dirty: AtomicBool::new(false),
             blocks: Latch::default(),
+            nameless: Latch::default(),
         }
     }
 
@@ -86,6 +90,21 @@ impl BodyFile {
     pub(super) fn length(&self) -> io::Result<u64> {
         let stat = rustix::fs::fstat(&self.descriptor)?;
         Ok(u64::try_from(stat.st_size).unwrap_or(0))
+    }
+
+    /// Whether it holds bytes; one that can't tell does.
+    pub(super) fn has_bytes(&self) -> bool {
+        self.length().map_or(true, |length| length > 0)
+    }
+
+    /// Takes `room` until it is closed or emptied.
+    pub(super) fn keep_room(&self, room: Nameless) {
+        *self.nameless.lock() = Some(room);
+    }
+
+    /// Notes that somebody has cut it to nothing: one without a name takes no room any more.
+    pub fn was_emptied(&self) {
+        drop(self.nameless.lock().take());
     }
 
     pub(super) fn soil(&self) {

@@ -62,7 +62,7 @@ pub(super) struct Engine {
     next_id: AtomicU64,
     pub(super) first_id: u64,
     pub(super) objects: AtomicU64,
-    pub(super) room: Room,
+    pub(super) room: Arc<Room>,
     pub(super) pending: Latch<Pending>,
     /// Which keys may be there.
     pub(super) presence: Arc<Presence>,
@@ -147,7 +147,7 @@ impl Engine {
             next_id: AtomicU64::new(first_id),
             first_id,
             objects: AtomicU64::new(count),
-            room: Room::new(settings.size, bytes),
+            room: Arc::new(Room::new(settings.size, bytes)),
             pending: Latch::new(Pending::new(Arc::clone(&presence))),
             presence,
             files: OpenFiles::default(),

@@ -1,5 +1,6 @@
 //! The cap: how much of it is taken, by what is committed, published and being written alike.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What the database takes for itself.
@@ -68,6 +69,29 @@ impl Room {
             .used
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, changed);
         debug_assert!(booked.is_ok());
+    }
+}
+
+/// Room that is taken by a file without a name: given back when this is dropped.
+#[derive(Debug)]
+pub(super) struct Nameless {
+    room: Arc<Room>,
+    amount: u64,
+}
+
+impl Nameless {
+    /// Takes over `amount`, which was taken before.
+    pub(super) fn new(room: &Arc<Room>, amount: u64) -> Self {
+        Self {
+            room: Arc::clone(room),
+            amount,
+        }
+    }
+}
+
+impl Drop for Nameless {
+    fn drop(&mut self) {
+        self.room.give(self.amount);
     }
 }
 

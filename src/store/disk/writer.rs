@@ -24,6 +24,7 @@ use super::naming::{Extension, ObjectId};
 use super::pending::Entry as Publication;
 use super::progress::OpenBlock;
 use super::record::{INLINE_MAX, Label, Stored, StoredBody, cost, file_cost};
+use super::room::Nameless;
 
 #[derive(Debug)]
 enum Body {
@@ -35,7 +36,8 @@ enum Body {
 /// a purge. It takes no time, and never calls the store.
 pub type MayPublish = Arc<dyn Fn() -> bool + Send + Sync>;
 
-/// See the module's header. Dropping a writer aborts what it did not publish.
+/// See the module's header. Dropping a writer aborts what it did not publish; what others still read of that takes its room until
+/// the last of them is done.
 pub struct Writer {
     engine: Arc<Engine>,
     id: ObjectId,
@@ -565,15 +567,18 @@ impl Drop for Writer {
             return;
         }
         self.is_done = true;
+        let charged = Nameless::new(&self.engine.room, self.charged);
         if let Body::File(file) = &self.body {
             for number in self.open.keys() {
                 file.unclaim(*number);
             }
             if !self.is_published {
                 self.unlink(file);
+                if file.has_bytes() {
+                    file.keep_room(charged);
+                }
             }
         }
-        self.engine.room.give(self.charged);
         let mut writing = self.engine.writing.lock();
         if let Some(count) = writing.get_mut(&self.id.0) {
             *count -= 1;

@@ -163,6 +163,40 @@ fn objects_being_written_are_not_evicted_and_end_without_room() {
 }
 
 #[test]
+fn what_is_given_up_takes_its_room_until_nobody_reads_it() {
+    type LetGo = fn(Arc<BodyFile>);
+    // The last reader is done, or has cut the file to nothing and keeps it open.
+    let ways: [(LetGo, bool); 2] = [(drop, false), (cut, true)];
+    for (let_go, is_kept_open) in ways {
+        let fixture = Fixture::new(CAP);
+        let disk = fixture.disk();
+        let mut writer = disk
+            .begin(label("key"), None, Extension::default())
+            .unwrap();
+        writer.write_at(0, &bytes(1, 3_000_000)).unwrap();
+        let file = Arc::clone(writer.file().unwrap());
+        let other = Arc::clone(&file);
+        writer.abort();
+        assert!(fixture.data_files().is_empty());
+        let holds = disk.stats().bytes;
+        assert!(holds > 3_000_000, "{holds} bytes");
+        drop(other);
+        assert_eq!(disk.stats().bytes, holds);
+        let kept = is_kept_open.then(|| Arc::clone(&file));
+        let_go(file);
+        assert_eq!(disk.stats().bytes, 0);
+        drop(kept);
+        assert_eq!(disk.stats().bytes, 0);
+    }
+}
+
+fn cut(file: Arc<BodyFile>) {
+    crate::store::body_file::BodyFile::Disk(file)
+        .empty()
+        .unwrap();
+}
+
+#[test]
 fn eviction_goes_on_where_it_was_after_a_restart() {
     let mut fixture = Fixture::new(CAP);
     for number in 0..200 {
