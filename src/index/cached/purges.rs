@@ -3,12 +3,15 @@
 //!
 //! Each purge has an epoch. A fill notes the epoch when it begins; when it wants to publish, the log tells whether a purge
 //! since then means its value. The log has a fixed size and errs towards refusing: keys and tags are noted in tables by
-//! hash, where a younger purge hides an older one; of prefixes the latest are kept.
+//! hash, where a younger purge hides an older one; of prefixes the latest are kept. Keys and prefixes are noted without their
+//! scope (see `policy::key`), so that a purge of one URL takes one place however many profiles it is purged under; a fill of the same
+//! URL in another scope is refused then too.
 
 use std::collections::VecDeque;
 
 use super::Cached;
 use super::bucket::heap_bytes;
+use crate::policy::key::split_scope;
 
 /// Prefixes that are remembered. A fill that is older than the oldest of them is refused.
 pub const PREFIXES_MAX: usize = 256;
@@ -76,9 +79,18 @@ impl PurgeLog {
         self.latest += 1;
         match matcher {
             Matcher::All => self.all = self.latest,
-            Matcher::Key(key) => set(&mut self.keys, hash(key), self.latest),
+            Matcher::Key(key) => set(&mut self.keys, hash(split_scope(key).1), self.latest),
             Matcher::Tag(tag) => set(&mut self.tags, hash(tag), self.latest),
             Matcher::Prefix(prefix) => {
+                let prefix = match split_scope(prefix) {
+                    // All of a scope.
+                    (Some(_), []) => prefix,
+                    (_, url) => url,
+                };
+                if let Some(at) = self.prefixes.iter().position(|(_, it)| **it == *prefix) {
+                    self.prefixes.remove(at);
+                    self.prefix_bytes -= heap_bytes(prefix.len());
+                }
                 if self.prefixes.len() >= PREFIXES_MAX
                     && let Some((epoch, prefix)) = self.prefixes.pop_front()
                 {
@@ -86,7 +98,7 @@ impl PurgeLog {
                     self.prefix_bytes -= heap_bytes(prefix.len());
                 }
                 self.prefix_bytes += heap_bytes(prefix.len());
-                self.prefixes.push_back((self.latest, (*prefix).into()));
+                self.prefixes.push_back((self.latest, prefix.into()));
             }
         }
         Epoch(self.latest)
@@ -104,12 +116,14 @@ impl PurgeLog {
         if !is_since(self.latest) {
             return false;
         }
+        let (scope, url) = split_scope(key);
+        let noted = scope.map_or(key_hash, |_| hash(url));
         let since = self.prefixes.iter().rev();
         let mut since = since.take_while(|(epoch, _)| is_since(*epoch));
         is_since(self.all.max(self.forgotten))
-            || is_since(at(&self.keys, key_hash))
+            || is_since(at(&self.keys, noted))
             || tags.any(|tag| is_since(at(&self.tags, hash(tag))))
-            || since.any(|(_, prefix)| key.starts_with(prefix))
+            || since.any(|(_, prefix)| url.starts_with(prefix) || key.starts_with(prefix))
     }
 
     /// What the log takes in memory.

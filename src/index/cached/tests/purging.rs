@@ -166,6 +166,57 @@ fn long_prefixes_that_are_remembered_count_against_the_cap() {
     assert_eq!(taken, PREFIXES_MAX as u64 * heap_bytes(1002));
 }
 
+/// A key as the credential profile `scope` has it.
+fn scoped(url: &str, scope: u64) -> Response {
+    let mut response = Response::new(url);
+    response.key = crate::policy::key::in_scope(url.as_bytes(), scope.to_string().as_bytes());
+    response
+}
+
+#[test]
+fn purge_of_one_url_in_many_scopes_refuses_fills_of_that_url_alone() {
+    const SCOPES: u64 = 20_000;
+    for (meant, is_prefix) in [("http://a/b/1", false), ("http://a/b/", true)] {
+        let index = index(1_000_000);
+        let (before, began) = (index.stats().bytes, index.epoch());
+        for scope in 0..SCOPES {
+            let name = scoped(meant, scope).key;
+            let matcher = match is_prefix {
+                true => Matcher::Prefix(&name),
+                false => Matcher::Key(&name),
+            };
+            index.purge(&matcher, |_| None);
+        }
+        assert!(index.stats().bytes - before <= heap_bytes(meant.len()));
+        for scope in [0, 1, SCOPES - 1, SCOPES] {
+            let meant = scoped("http://a/b/1", scope).shared();
+            let inserted = index.insert_since(meant, began);
+            assert_eq!(inserted.outcome, Outcome::Purged, "{scope}");
+        }
+        let others = 100;
+        let is_stored = |number: &u64| {
+            let other = scoped(&format!("http://a/{number}"), number % 3).shared();
+            index.insert_since(other, began).is_stored()
+        };
+        let stored = (0..others).filter(is_stored).count();
+        // One of them may have the place of what was purged.
+        assert!(stored > 90, "{stored} of {others}");
+    }
+}
+
+#[test]
+fn purge_of_a_whole_scope_refuses_fills_of_that_scope_alone() {
+    let index = index(1_000_000);
+    let began = index.epoch();
+    let whole = crate::policy::key::in_scope(b"", b"7");
+    index.purge(&Matcher::Prefix(&whole), |_| None);
+    let purged = index.insert_since(scoped("http://a/", 7).shared(), began);
+    assert_eq!(purged.outcome, Outcome::Purged);
+    for other in [scoped("http://a/", 8), Response::new("http://a/")] {
+        assert!(index.insert_since(other.shared(), began).is_stored());
+    }
+}
+
 /// A file that takes the place of what it makes invalid, in several steps between which others may purge.
 #[test]
 fn claim_outlives_its_own_purges_and_no_other() {
