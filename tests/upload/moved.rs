@@ -3,7 +3,7 @@
 
 use crate::harness::origin::{Origin, Reply, reply};
 use crate::harness::{Driver, Request, Server, Setup, get};
-use crate::queue::{HOST, before, json, put, said, setup, url};
+use crate::queue::{HOST, assert_why, before, json, put, said, setup, status, url};
 
 fn moved(to: &str) -> Reply {
     reply(307).field("Location", to).body("")
@@ -133,4 +133,45 @@ fn redirect_below_a_base_is_sent_there_once_and_invalidates_what_clients_ask_for
     put(&server, &url("/out"), "&wait=true", b"moved").expect(200);
     let last = origin.asked().pop().expect("a request");
     assert_eq!(last.target, "/elsewhere/there");
+}
+
+#[test]
+fn redirect_that_is_not_followed_is_told_as_the_origins_fault() {
+    let (origin, other) = (Origin::start(), taking());
+    let elsewhere = format!("{}/x", other.url());
+    for (path, to) in [
+        ("/other", elsewhere.as_str()),
+        (
+            "/user",
+            &elsewhere.replacen("http://", "http://user:hidden@", 1),
+        ),
+        ("/ftp", "ftp://127.0.0.1/x"),
+        ("/metadata", "http://169.254.169.254/latest"),
+        ("/nowhere", ""),
+    ] {
+        origin.says(path, moved(to));
+    }
+    origin.says("/circle", moved("/circle"));
+    let server = before(&origin.url(), "");
+    let wait = |path: &str| put(&server, &url(path), "&wait=true", b"moved");
+    let mut id = 0;
+    for path in ["/other", "/user", "/ftp", "/metadata", "/nowhere"] {
+        let refused = wait(path);
+        assert_why(&refused, 502, ("redirect_refused", "origin"));
+        assert_eq!(json(&refused)["state"], "given-up");
+        assert!(!json(&refused).to_string().contains("hidden"));
+        id = json(&refused)["id"].as_u64().expect("a number");
+    }
+    assert_why(&wait("/circle"), 502, ("redirect_limit", "origin"));
+    assert_eq!(origin.asked_for("/circle").len(), 6);
+    // It is listed so, too.
+    let listed = status(&server, id);
+    assert_eq!(listed["code"], "redirect_refused");
+    assert_eq!(listed["fault"], "origin");
+    // A redirect that would change the method is an answer like others.
+    origin.says("/get", reply(303).field("Location", "/there").body(""));
+    let answered = wait("/get");
+    assert_why(&answered, 502, ("origin_status", "origin"));
+    assert_eq!(json(&answered)["status"], 303);
+    assert!(other.asked().is_empty());
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::hops::Hops;
 use super::target::{Routes, Target};
 use super::verdict::{Failure, is_success};
+use crate::fill::library::Code;
 use crate::fill::origin::{Origin, OriginCounts, OriginRequest, RequestBody, Retry};
 use crate::fill::profile::fault::code_of;
 use crate::http::date;
@@ -128,7 +129,7 @@ impl Road<'_> {
             target = hops.next(&target, (answer.status, location), self.routes)?;
         }
         let reason = format!("more than {REDIRECTS_MAX} redirects: they go in circles");
-        Err(Failure::permanent(reason))
+        Err(Failure::permanent(reason).of_cause(Code::RedirectLimit))
     }
 
     async fn ask_once(&self, target: &Target, asking: &Asking<'_>) -> Result<Answered, Failure> {

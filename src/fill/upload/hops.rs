@@ -6,6 +6,7 @@
 
 use super::target::{NoTarget, Routes, Target};
 use super::verdict::Failure;
+use crate::fill::library::Code;
 use crate::policy::key::{self, Scheme};
 
 /// Where an upload has been so far.
@@ -27,7 +28,7 @@ impl<'f> Hops<'f> {
     /// Where a redirect with this status from `from` leads to.
     ///
     /// # Errors
-    /// Nowhere, or where it must not go.
+    /// `RedirectRefused`: it leads nowhere, or where it must not go.
     pub(super) fn next(
         &mut self,
         from: &Target,
@@ -35,7 +36,8 @@ impl<'f> Hops<'f> {
         routes: &Routes,
     ) -> Result<Target, Failure> {
         let refuse = |why: &dyn std::fmt::Display| {
-            Failure::permanent(format!("a redirect with {status} is not followed: {why}"))
+            let reason = format!("a redirect with {status} is not followed: {why}");
+            Failure::permanent(reason).of_cause(Code::RedirectRefused)
         };
         self.was_https |= from.is_https();
         let location = String::from_utf8_lossy(location);
@@ -47,8 +49,7 @@ impl<'f> Hops<'f> {
             true => format!("{}:{told}", from.scheme().name()),
             false => told.to_owned(),
         };
-        let moved = Moved::of(&url)
-            .ok_or_else(|| Failure::permanent(format!("a redirect with {status} leads nowhere")))?;
+        let moved = Moved::of(&url).ok_or_else(|| refuse(&"it leads nowhere"))?;
         let known = [from, self.first];
         let next = match known.into_iter().find(|known| moved.is_of(known)) {
             Some(same) => same.at_root(moved.path),

@@ -13,7 +13,10 @@ fn way(urls: &[&str]) -> (Vec<String>, Option<String>) {
     for url in &urls[1..] {
         place = match hops.next(&place, (307, url.as_bytes()), &routes) {
             Ok(next) => next,
-            Err(failure) => return (shown, Some(failure.reason)),
+            Err(failure) => {
+                assert_eq!(failure.cause, Code::RedirectRefused);
+                return (shown, Some(failure.reason));
+            }
         };
         let profile = place.settings.profile.as_ref();
         let name = profile.map_or("-", |profile| profile.name());
