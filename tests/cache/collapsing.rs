@@ -1,10 +1,14 @@
 //! Requests for the same at the same time (RFC 9111 s4): one of them asks.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::harness::origin::{Gate, content, reply};
-use crate::harness::{Client, Server, get, pattern};
-use crate::site::{Site, expect_hit, expect_outcome, fetch_get, outcome};
+use crate::harness::{Client, Server, Setup, eventually, get, pattern};
+use crate::site::{Site, expect_hit, expect_outcome, fetch, fetch_get, outcome};
+
+/// How long the disk store may take for what it does after an answer.
+const SOON: Duration = Duration::from_secs(20);
 
 /// How many clients come at once.
 const CLIENTS: usize = 50;
@@ -196,5 +200,60 @@ before_an_origin!(
         }
         expect_hit(&fetch_get(server, "/a"));
         assert_eq!(origin.asked().len(), 1);
+    }
+);
+
+/// A client that waits for the answer to another's request for `/a`.
+fn behind(server: &Server, language: &str) -> Client {
+    let mut waits = server.connect();
+    waits.send(get("/a").with("Accept-Language", language).bytes());
+    // Orders are taken in their turn: once these were answered, the one before them is aboard.
+    for _ in 0..3 {
+        fetch_get(server, "/b").expect(200);
+    }
+    waits
+}
+
+before_an_origin!(
+    who_waited_in_vain_finds_on_disk_what_is_stored_there,
+    Site::ruled("tiers = [\"disk\"]").with(|setup: Setup| {
+        // Orders of one worker come one behind the other.
+        setup.workers(1).disk(&["size = \"64MiB\""])
+    }),
+    |origin, server| {
+        let gates = [Gate::new(), Gate::new()];
+        let closed = gates.clone();
+        origin.on("/a", move |asked| {
+            let language = asked.field("accept-language").unwrap_or("none").to_owned();
+            let said = reply(200).field("Vary", "Accept-Language");
+            match language.as_str() {
+                "fr" => said.field("Cache-Control", "no-store").wait(&closed[0]),
+                "it" => said.max_age(600).wait(&closed[1]),
+                _ => said.max_age(600),
+            }
+            .body(language)
+        });
+        origin.says("/b", reply(200).field("Cache-Control", "no-store").body(""));
+        let asks = |language: &str| get("/a").with("Accept-Language", language);
+        for language in ["de", "en"] {
+            fetch(server, &asks(language)).expect(200);
+            eventually(SOON, "it is on disk alone", || {
+                outcome(&fetch(server, &asks(language))).contains(&"hit".to_owned())
+            });
+        }
+        // Another variant is stored meanwhile, or none.
+        for (first, gate) in ["it", "fr"].into_iter().zip([&gates[1], &gates[0]]) {
+            origin.forget();
+            let mut leads = server.connect();
+            leads.send(asks(first).bytes());
+            gate.await_reached(1);
+            let mut waits = behind(server, "de");
+            gate.open();
+            leads.fetched("GET").expect_body(first.as_bytes());
+            let answer = waits.fetched("GET");
+            answer.expect(200).expect_body(b"de");
+            expect_hit(&answer);
+            assert_eq!(origin.asked_for("/a").len(), 1);
+        }
     }
 );

@@ -198,20 +198,20 @@ impl Keeper {
                     Ok(Ok(Landing::Failed(rule))) => Outcome::NotFetched(rule),
                     // Its origin was not asked, or not to any effect.
                     Ok(Ok(Landing::Found(..))) if fetch.must_ask => {
-                        self.send_on(&fetch, asked, &origin).await
+                        self.send_on(fetch, asked, &origin).await
                     }
                     Ok(Ok(Landing::Stored(response, _)))
                         if fetch.must_ask && response.stored.response_time < boarded =>
                     {
-                        self.send_on(&fetch, asked, &origin).await
+                        self.send_on(fetch, asked, &origin).await
                     }
                     Ok(Ok(
                         Landing::Stored(response, _reads) | Landing::Found(response, _reads),
                     )) => match self.look(&fetch, &asked, Some(response)) {
                         Some((outcome, _)) => outcome,
-                        None => self.send_on(&fetch, asked, &origin).await,
+                        None => self.send_on(fetch, asked, &origin).await,
                     },
-                    Ok(Ok(Landing::Alone) | Err(_)) => self.send_on(&fetch, asked, &origin).await,
+                    Ok(Ok(Landing::Alone) | Err(_)) => self.send_on(fetch, asked, &origin).await,
                 }
             }
         }
@@ -293,17 +293,26 @@ impl Keeper {
         }
     }
 
-    /// Asks the origin for a request that has waited for another's answer in vain.
-    async fn send_on(self: &Rc<Self>, fetch: &Fetch, asked: Asked, origin: &Rc<Origin>) -> Outcome {
-        if asked.directives.only_if_cached {
-            // RFC 9111 s5.2.1.7: not even where what it waited for is not for it.
-            return Outcome::NotFetched(Rule::OnlyIfCached);
+    /// Answers a request that has waited for another's answer in vain: with what is stored, of another variant than that one or on
+    /// disk alone, else by asking the origin.
+    async fn send_on(
+        self: &Rc<Self>,
+        mut fetch: Box<Fetch>,
+        asked: Asked,
+        origin: &Rc<Origin>,
+    ) -> Outcome {
+        let alone = self.bring_up(&fetch, origin).await;
+        if !fetch.must_ask
+            && let Some((outcome, _)) = self.look_among(&fetch, &asked, &alone)
+        {
+            return outcome;
         }
         self.counts.bump(KeeperCount::SentOn);
-        if source::asked_range(fetch).is_some() {
-            return self.ask_as_it_is(fetch, asked, origin).await;
+        if source::asked_range(&fetch).is_some() {
+            return self.ask_as_it_is(&fetch, asked, origin).await;
         }
-        self.ask(fetch, asked, origin, None, Vec::new()).await
+        self.tell_why(&mut fetch, &asked, &alone);
+        self.ask(&fetch, asked, origin, None, alone).await
     }
 
     /// A place among the fills; none where as many are under way as may be.
