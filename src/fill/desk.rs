@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use super::delivery::{Delivery, Round};
 use super::files::{Files, Resolved};
@@ -70,6 +70,8 @@ pub struct DeskSettings {
     pub wake: Wake,
     /// What the origins' clients count in, all together.
     pub origin_counts: Arc<OriginCounts>,
+    /// See [`KeeperSettings::patience`].
+    pub patience: watch::Sender<Duration>,
     /// The credentials that origins are asked with; swapped at a reload, before the sites.
     pub profiles: Arc<ArcSwap<Profiles>>,
 }
@@ -82,6 +84,7 @@ pub struct Desk {
     sites: Arc<ArcSwap<OriginSites>>,
     loader: Arc<Loader>,
     budgets: Budgets,
+    patience: watch::Sender<Duration>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -142,6 +145,7 @@ impl Desk {
             sites,
             loader: settings.loader,
             budgets: settings.budgets,
+            patience: settings.patience,
             stop: Some(stop),
             thread: Some(thread),
         })
@@ -151,6 +155,11 @@ impl Desk {
     #[must_use]
     pub fn orders(&self) -> mpsc::Sender<Order> {
         self.orders.clone()
+    }
+
+    /// Has readers of outgrown bodies wait so long for slower ones from now on.
+    pub fn set_patience(&self, patience: Duration) {
+        self.patience.send_replace(patience);
     }
 
     /// Serves other sites from now on. Their ids must be new ones (`SiteTable::following`): an order under way for a

@@ -50,6 +50,7 @@ impl Bench {
         })
         .unwrap();
         let (sender, inbox) = sync_channel(10_000);
+        let (patience, _) = watch::channel(Duration::from_secs(30));
         let desk = Desk::start(DeskSettings {
             profiles: Arc::default(),
             sites: vec![(
@@ -69,7 +70,7 @@ impl Bench {
                 disk_max: 0,
                 block: 1 << 20,
                 descriptors: Budget::new(16),
-                patience: FillSettings::default().fill_timeout,
+                patience: patience.subscribe(),
                 pseudonym: "test".into(),
                 counts: Arc::default(),
             },
@@ -80,6 +81,7 @@ impl Bench {
             },
             delivery: Arc::new(Letters(sender)),
             wake: Arc::new(|| {}),
+            patience,
             origin_counts: Arc::default(),
         })
         .unwrap();

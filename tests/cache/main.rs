@@ -32,6 +32,8 @@ mod informational;
 #[cfg(test)]
 mod invalidation;
 #[cfg(test)]
+mod left_behind;
+#[cfg(test)]
 mod lifetimes;
 #[cfg(test)]
 mod outgrown;

@@ -17,7 +17,7 @@ const SOON: Duration = Duration::from_secs(20);
 const IN_MEMORY: u64 = 2 << 20;
 const ON_DISK: u64 = 8 << 20;
 
-fn in_memory() -> Site {
+pub(crate) fn in_memory() -> Site {
     Site::plain().with(|mut setup: Setup| {
         setup.config.memory.push("size = \"8MiB\"".to_owned());
         setup.limit("send_timeout = \"2s\"")
@@ -60,14 +60,14 @@ fn size(bytes: u64) -> usize {
 }
 
 /// A body of `all` bytes up to the close of the connection, which waits at `gate` behind the first of them.
-fn gated(all: u64, gate: &Gate) -> Reply {
+pub(crate) fn gated(all: u64, gate: &Gate) -> Reply {
     let said = reply(200).max_age(60).made(1, 0..1_000).wait(gate);
     said.made(1, 1_000..all).close()
 }
 
 /// Asks for `/a` as a client of HTTP/1.0, whose body comes without chunks between, and reads the first bytes.
 #[track_caller]
-fn aboard(server: &Server) -> Client {
+pub(crate) fn aboard(server: &Server) -> Client {
     aboard_of(server, "/a")
 }
 
@@ -82,7 +82,7 @@ fn aboard_of(server: &Server, path: &str) -> Client {
 
 /// Reads the rest of what an [`aboard`] client is sent, `step` bytes at a time.
 #[track_caller]
-fn read_on(client: &mut Client, all: u64, step: u64, rest: Duration) {
+pub(crate) fn read_on(client: &mut Client, all: u64, step: u64, rest: Duration) {
     let mut at = 1_000;
     while at < all {
         let end = all.min(at + step);
@@ -99,7 +99,7 @@ fn read_on(client: &mut Client, all: u64, step: u64, rest: Duration) {
     assert!(!client.was_reset());
 }
 
-fn metric(server: &Server, line: &str) -> u64 {
+pub(crate) fn metric(server: &Server, line: &str) -> u64 {
     let page = server.ask_admin(&get("/metrics"));
     let page = String::from_utf8_lossy(&page.expect(200).body).into_owned();
     let found = page.lines().find_map(|known| known.strip_prefix(line));
@@ -108,7 +108,7 @@ fn metric(server: &Server, line: &str) -> u64 {
 }
 
 #[track_caller]
-fn await_end(server: &Server, end: &str, count: u64) {
+pub(crate) fn await_end(server: &Server, end: &str, count: u64) {
     let line = format!("hotplate_outgrown_bodies_total{{end=\"{end}\"}}");
     eventually(SOON, "the outgrown bodies have ended", || {
         metric(server, &line) == count
@@ -118,7 +118,7 @@ fn await_end(server: &Server, end: &str, count: u64) {
 
 /// Asserts that nothing of it is stored, and that nothing was left lying about.
 #[track_caller]
-fn expect_nothing_kept(server: &Server) {
+pub(crate) fn expect_nothing_kept(server: &Server) {
     eventually(SOON, "the bytes have gone", || {
         server.process().descriptors_on("hotplate-body") == 0
             && server.descriptors_on_deleted() == 0
@@ -237,7 +237,7 @@ fn flat(origin: &mut Origin, server: &mut Server, cap: u64) {
 in_memory_and_on_disk!(memory_stays_flat_and_the_origin_waits, flat);
 
 /// Has so little room for what comes to the client that most of a body stays with the server.
-fn narrow(client: &Client) {
+pub(crate) fn narrow(client: &Client) {
     rustix::net::sockopt::set_socket_recv_buffer_size(client.stream(), 64 << 10)
         .expect("a smaller buffer");
 }
@@ -381,57 +381,6 @@ fn stalled(origin: &mut Origin, server: &mut Server, _cap: u64) {
 }
 
 in_memory_and_on_disk!(a_client_that_stalls_is_cut_and_the_others_go_on, stalled);
-
-before_an_origin!(
-    a_client_that_others_wait_for_too_long_is_left_behind,
-    in_memory(),
-    |origin, server| {
-        let all = 60 << 20;
-        let gate = Gate::new();
-        origin.says("/a", gated(all, &gate));
-        let mut dribbling = aboard(server);
-        let mut other = aboard(server);
-        gate.open();
-        thread::scope(|scope| {
-            let reading = scope.spawn(move || read_on(&mut other, all, 1 << 20, Duration::ZERO));
-            // Enough that its worker sees it take something, never enough to make room for more.
-            while !reading.is_finished() {
-                dribbling.read_some(100_000);
-                pause(Duration::from_millis(300));
-            }
-        });
-        assert_eq!(metric(server, "hotplate_outgrown_readers_left_total"), 1);
-        await_end(server, "complete", 1);
-        while !dribbling.read_some(1 << 20).is_empty() {}
-        assert!(dribbling.was_reset());
-    }
-);
-
-before_an_origin!(
-    a_client_that_makes_a_little_room_each_time_is_left_behind_too,
-    in_memory().fill("pass_memory = \"8MiB\""),
-    |origin, server| {
-        let all = 60 << 20;
-        let gate = Gate::new();
-        origin.says("/a", gated(all, &gate));
-        let mut dribbling = aboard(server);
-        narrow(&dribbling);
-        let mut other = aboard(server);
-        gate.open();
-        thread::scope(|scope| {
-            let reading = scope.spawn(move || read_on(&mut other, all, 1 << 20, Duration::ZERO));
-            // In less than the timeout many pieces go on, but never a whole window of them.
-            while !reading.is_finished() {
-                dribbling.read_some(10_000);
-                pause(Duration::from_millis(5));
-            }
-        });
-        assert_eq!(metric(server, "hotplate_outgrown_readers_left_total"), 1);
-        await_end(server, "complete", 1);
-        while !dribbling.read_some(1 << 20).is_empty() {}
-        assert!(dribbling.was_reset());
-    }
-);
 
 fn truncated(origin: &mut Origin, server: &mut Server, cap: u64) {
     let gate = Gate::new();

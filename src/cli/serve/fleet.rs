@@ -10,6 +10,7 @@ use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
 
 use super::profiles::{self, SharedProfiles};
 use super::uploads::RunningUploads;
@@ -416,6 +417,7 @@ fn start_desk(
     (wake, shares): (Arc<dyn Fn() + Send + Sync>, DescriptorPlan),
 ) -> Result<Desk, LaunchError> {
     let disk = settings.disk.clone().unwrap_or_default();
+    let (patience_sender, patience) = watch::channel(settings.server.limits.send_timeout);
     Desk::start(DeskSettings {
         sites: sites.with_ids(),
         keeper: KeeperSettings {
@@ -427,7 +429,7 @@ fn start_desk(
             disk: stores.disk,
             block: disk.block.0,
             descriptors: Budget::new(shares.bodies_max),
-            patience: settings.server.limits.send_timeout,
+            patience,
             pseudonym: pseudonym(),
             counts: Arc::clone(fills),
         },
@@ -440,6 +442,7 @@ fn start_desk(
         delivery,
         wake,
         origin_counts: Arc::clone(origins),
+        patience: patience_sender,
         profiles: Arc::clone(profiles),
     })
     .map_err(|error| LaunchError::System("start the fill threads", error))

@@ -168,6 +168,7 @@ fn reload(fleet: &mut Fleet, config_path: &Path) {
     fleet.profiles.set(&settings.profiles);
     let sites = Arc::new(profiles::sites(&fleet.sites, &settings));
     fleet.desk.set_sites(sites.with_ids());
+    fleet.desk.set_patience(limits.send_timeout);
     fleet.cache.set_sites(Arc::clone(&sites));
     let library = settings.library.clone();
     let prefetches = settings.prefetches.clone();

@@ -32,7 +32,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 pub use self::counts::{KEEPER_FAMILIES, KeeperCount, KeeperCounts};
 use self::flights::{Boarding, Flights, Landing, Lead};
@@ -74,8 +74,8 @@ pub struct KeeperSettings {
     pub block: u64,
     /// The descriptors that bodies may hold.
     pub descriptors: Arc<Budget>,
-    /// How long readers of a body that outgrew the store wait for one that is slower.
-    pub patience: Duration,
+    /// How long readers of a body that outgrew the store wait for one that is slower, as it changes.
+    pub patience: watch::Receiver<Duration>,
     /// The name in Via, with a part that no other running instance has.
     pub pseudonym: Box<str>,
     /// What it counts in.
@@ -98,7 +98,7 @@ pub(super) struct Keeper {
     disk_max: u64,
     block: u64,
     shelf: Shelf,
-    patience: Duration,
+    patience: watch::Receiver<Duration>,
     pseudonym: Box<str>,
     round: Rc<Round>,
     flights: Rc<Flights>,

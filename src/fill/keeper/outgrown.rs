@@ -3,15 +3,18 @@
 //! The response leaves the index, and its key is remembered, so that whoever comes now has the origin's answer passed on from the
 //! start. The bytes that were stored stay until everybody aboard has read them; those that follow go through a window of
 //! `fill.pass_memory`, and the origin is read no faster than the slowest reader takes them. One that takes none is closed by its
-//! worker (`limits.send_timeout`); one that has come forward by less than a window in as long, while others wait, is left behind.
+//! worker (`limits.send_timeout`); one that has come forward by less than a window in as long, while others wait, is left behind. How
+//! long that is may change meanwhile.
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::watch;
 
 use super::bring::{Large, LargePen};
 use super::shelf::leave_memory;
@@ -40,6 +43,44 @@ enum Step {
     News(News),
     Came(Result<Option<Bytes>, OriginFault>),
     Passed,
+}
+
+/// The time in which readers that others wait for have to come forward by a window, whatever room each piece of it makes.
+struct Patience {
+    allowed: watch::Receiver<Duration>,
+    spent: Duration,
+}
+
+impl Patience {
+    const fn new(allowed: watch::Receiver<Duration>) -> Self {
+        Self {
+            allowed,
+            spent: Duration::ZERO,
+        }
+    }
+
+    /// Waits for `step`; none where the time is over first, and begins anew.
+    async fn wait_for(&mut self, step: impl Future<Output = Step>) -> Option<Step> {
+        let began = clock::mono();
+        let mut step = pin!(step);
+        loop {
+            let allowed = *self.allowed.borrow_and_update();
+            let spent = self.spent + clock::mono().since(began);
+            tokio::select! {
+                biased;
+                step = &mut step => {
+                    self.spent += clock::mono().since(began);
+                    return Some(step);
+                }
+                // Nobody changes it any more where that fails.
+                Ok(()) = self.allowed.changed() => {}
+                () = tokio::time::sleep(allowed.saturating_sub(spent)) => {
+                    self.spent = Duration::ZERO;
+                    return None;
+                }
+            }
+        }
+    }
 }
 
 /// What the store holds of an outgrown body, for those who are not past it.
@@ -131,7 +172,7 @@ impl Keeper {
         rest: Bytes,
     ) -> KeeperCount {
         let mut rest = Some(rest);
-        let mut patience = self.patience;
+        let mut patience = Patience::new(self.patience.clone());
         loop {
             let step = match &rest {
                 Some(bytes) => self.write_on(writer, bytes, &mut patience).await,
@@ -164,31 +205,23 @@ impl Keeper {
         }
     }
 
-    /// Puts bytes into the window as soon as there is room. `patience` is what is left of the time in which readers that others wait
-    /// for have to come forward by a window, whatever room each piece of it makes.
+    /// Puts bytes into the window as soon as there is room.
     async fn write_on(
         &self,
         writer: &mut BodyWriter,
         bytes: &Bytes,
-        patience: &mut Duration,
+        patience: &mut Patience,
     ) -> Step {
         loop {
-            let began = clock::mono();
             let written = poll_fn(|context| match writer.poll_news(context) {
                 Poll::Ready(news) => Poll::Ready(Step::News(news)),
                 Poll::Pending => writer.poll_pass(bytes, context).map(|()| Step::Passed),
             });
-            match tokio::time::timeout(*patience, written).await {
-                Ok(step) => {
-                    *patience = patience.saturating_sub(clock::mono().since(began));
-                    return step;
-                }
-                Err(_) => {
-                    *patience = self.patience;
-                    let left = writer.leave_behind();
-                    self.counts.add(KeeperCount::OutgrownLeft, left as u64);
-                }
+            if let Some(step) = patience.wait_for(written).await {
+                return step;
             }
+            let left = writer.leave_behind();
+            self.counts.add(KeeperCount::OutgrownLeft, left as u64);
         }
     }
 }
