@@ -9,6 +9,7 @@ pub mod explanation;
 mod explanation_text;
 pub mod listing;
 pub mod purge;
+mod verdicts;
 
 use std::sync::Arc;
 
