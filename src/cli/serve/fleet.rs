@@ -10,8 +10,9 @@ use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
-use tokio::sync::watch;
 
+use super::backstage::start_backstage;
+use super::ground::{Ground, files_max, fit};
 use super::profiles::{self, SharedProfiles};
 use super::uploads::RunningUploads;
 use super::{Event, LOG_PATIENCE};
@@ -20,23 +21,18 @@ use crate::admin::api::{self, AdminServer};
 use crate::admin::error::AdminError;
 use crate::admin::observed::{DriverReport, Observed, Readiness};
 use crate::admin::operator::{CacheOperator, Stores};
-use crate::cache::order::Filled;
 use crate::config::Settings;
-use crate::fill::delivery::Delivery;
-use crate::fill::desk::{Desk, DeskSettings};
+use crate::fill::desk::Desk;
 use crate::fill::disk::{DiskThread, DiskTier};
-use crate::fill::keeper::{KeeperCounts, KeeperSettings};
-use crate::fill::library::{LIBRARY, Library, LibraryError, LibraryStart, LibraryThread, Mailbox};
-use crate::fill::origin::OriginCounts;
+use crate::fill::library::{Library, LibraryError, LibraryThread};
 use crate::fill::pins::{BoardSettings, PinBoard, PinReport};
-use crate::fill::profile::Profiles;
 use crate::fill::upload::SpoolError;
 use crate::http::reject::Reject;
 use crate::index::pins::PinIndex;
 use crate::index::responses::Responses;
 use crate::index::sites::SiteTable;
 use crate::server::crowd::Crowd;
-use crate::server::inbox::{Inbox, Mail, Postbox};
+use crate::server::inbox::{Inbox, Postbox};
 use crate::server::settings::{Limits, ServerSettings};
 use crate::server::start::{self, Bound, Own, Plan, Shared, StartError};
 use crate::stats::{AccessSink, WorkerStats};
@@ -44,7 +40,6 @@ use crate::store::budget::Budget;
 use crate::store::disk::{Disk, DiskError, OpenReport};
 use crate::store::pinned::load::Budgets;
 use crate::sys::clock;
-use crate::sys::descriptors::{self, DescriptorPlan};
 use crate::units::WorkerId;
 
 /// Why the server can't come up.
@@ -293,32 +288,6 @@ fn driver_report(plan: &Plan) -> DriverReport {
     }
 }
 
-/// What the machine gives, before anything runs.
-struct Ground {
-    descriptor_limit: u64,
-    limits: Limits,
-    shares: DescriptorPlan,
-    plan: Plan,
-    bound: Bound,
-}
-
-impl Ground {
-    fn find(settings: &ServerSettings) -> Result<Self, LaunchError> {
-        let descriptor_limit = descriptors::raise_limit()
-            .map_err(|error| LaunchError::System("read the limit of open files", error))?;
-        let (limits, shares) = fit(settings.limits, descriptor_limit);
-        let plan = start::plan(settings)?;
-        let bound = start::bind(&settings.listen, plan.cores.len())?;
-        Ok(Self {
-            descriptor_limit,
-            limits,
-            shares,
-            plan,
-            bound,
-        })
-    }
-}
-
 /// The disk store while it runs.
 #[derive(Debug)]
 pub(super) struct RunningDisk {
@@ -356,107 +325,6 @@ fn start_disk(
     }))
 }
 
-/// What works behind the workers.
-struct Backstage {
-    fills: Arc<KeeperCounts>,
-    origins: Arc<OriginCounts>,
-    desk: Desk,
-    library: Arc<Library>,
-    library_thread: LibraryThread,
-}
-
-/// Starts the fill threads, and the library, which is one more worker of theirs.
-fn start_backstage(
-    settings: &Settings,
-    (sites, profiles, stores): (&Arc<SiteTable>, &Arc<ArcSwap<Profiles>>, Stores),
-    pins: &PinBoard,
-    postboxes: &[Postbox],
-    shares: DescriptorPlan,
-) -> Result<Backstage, LaunchError> {
-    let (fills, origins) = (Arc::default(), Arc::default());
-    let mailbox = Arc::<Mailbox>::default();
-    let desk = start_desk(
-        settings,
-        (sites, profiles, stores.clone()),
-        (&fills, &origins),
-        pins,
-        Arc::new(Postman {
-            postboxes: postboxes.to_vec(),
-            library: Arc::clone(&mailbox),
-        }),
-        (revoker(postboxes), shares),
-    )?;
-    mailbox.open(desk.orders());
-    let (library, library_thread) = Library::start(LibraryStart {
-        settings: settings.library.clone(),
-        prefetches: settings.prefetches.clone(),
-        sites: Arc::clone(sites),
-        responses: stores.responses,
-        disk: stores.disk,
-        disk_max: disk_max(settings),
-        profiles: Arc::clone(profiles),
-        mailbox,
-    })
-    .map_err(LaunchError::Library)?;
-    Ok(Backstage {
-        fills,
-        origins,
-        desk,
-        library,
-        library_thread,
-    })
-}
-
-/// Starts the fill threads.
-fn start_desk(
-    settings: &Settings,
-    (sites, profiles, stores): (&SiteTable, &Arc<ArcSwap<Profiles>>, Stores),
-    (fills, origins): (&Arc<KeeperCounts>, &Arc<OriginCounts>),
-    pins: &PinBoard,
-    delivery: Arc<dyn Delivery>,
-    (wake, shares): (Arc<dyn Fn() + Send + Sync>, DescriptorPlan),
-) -> Result<Desk, LaunchError> {
-    let disk = settings.disk.clone().unwrap_or_default();
-    let (patience_sender, patience) = watch::channel(settings.server.limits.send_timeout);
-    Desk::start(DeskSettings {
-        sites: sites.with_ids(),
-        keeper: KeeperSettings {
-            responses: stores.responses,
-            fill: settings.fill,
-            memory_max_object: settings.memory.max_object.in_memory(),
-            object_max: settings.memory.size.0 / OBJECT_SHARE,
-            disk_max: disk_max(settings),
-            disk: stores.disk,
-            block: disk.block.0,
-            descriptors: Budget::new(shares.bodies_max),
-            patience,
-            pseudonym: pseudonym(),
-            counts: Arc::clone(fills),
-        },
-        loader: Arc::clone(pins.loader()),
-        budgets: Budgets {
-            // Files below roots are held by descriptor alone.
-            memory: Budget::new(0),
-            descriptors: Budget::new(shares.roots_max),
-        },
-        delivery,
-        wake,
-        origin_counts: Arc::clone(origins),
-        patience: patience_sender,
-        profiles: Arc::clone(profiles),
-    })
-    .map_err(|error| LaunchError::System("start the fill threads", error))
-}
-
-/// The largest body that goes to the disk store.
-fn disk_max(settings: &Settings) -> u64 {
-    match &settings.disk {
-        None => 0,
-        Some(disk) if disk.max_object.0 == 0 => disk.size.0,
-        Some(disk) => disk.max_object.0,
-    }
-}
-
 /// Pins what is configured, and tells what came of it.
 fn start_pins(
     settings: &Settings,
@@ -478,20 +346,6 @@ fn start_pins(
         .report()
         .map_err(|stopped| LaunchError::System("read what is pinned", io::Error::other(stopped)))?;
     Ok((pins, report))
-}
-
-/// The part of the memory for stored responses that one of them may take.
-const OBJECT_SHARE: u64 = 4;
-
-/// The name in Via: that of the program, with a part that tells this running instance from others.
-fn pseudonym() -> Box<str> {
-    let (seconds, millis) = clock::wall();
-    let process = u64::from(std::process::id());
-    format!(
-        "hotplate-{:x}",
-        process << 40 ^ seconds.0 << 10 ^ u64::from(millis)
-    )
-    .into()
 }
 
 /// A postbox and an inbox for each worker.
@@ -530,89 +384,9 @@ fn spawn_workers(
     Ok(workers)
 }
 
-/// How many files below roots each of `workers` may remember: together they keep at most half of those descriptors that the
-/// fill threads may have, siblings included, so there is always one to let go of.
-fn files_max(roots_max: u64, workers: usize) -> usize {
-    /// Enough for any worker's hot set of a second.
-    const FILES_MAX: usize = 4096;
-    /// A file and its siblings in three codings.
-    const DESCRIPTORS_EACH: u64 = 4;
-    let half = usize::try_from(roots_max / 2 / DESCRIPTORS_EACH).unwrap_or(FILES_MAX);
-    (half / workers.max(1)).clamp(1, FILES_MAX)
-}
-
-/// Limits that the descriptors allow, and how those are shared out. Where they don't suffice for all the connections asked
-/// for, files go first and the connections are fewer.
-fn fit(limits: Limits, descriptor_limit: u64) -> (Limits, DescriptorPlan) {
-    /// Descriptors that files get before connections are cut, where a quarter of all is not less.
-    const FILES: u64 = 4096;
-    let files = FILES.min(descriptor_limit / 4);
-    let asked = limits.connections as u64;
-    if let Ok(shares) = descriptors::share_out(descriptor_limit, asked)
-        && shares.pins_max + shares.roots_max + shares.bodies_max >= files
-    {
-        return (limits, shares);
-    }
-    let fitting = descriptor_limit
-        .saturating_sub(descriptors::SERVER_RESERVE + files)
-        .max(1);
-    tracing::warn!(
-        "this process may open {descriptor_limit} files: too few for limits.connections = {asked}; taking {fitting} \
-         connections at most (raise the limit with `ulimit -n` or LimitNOFILE=)"
-    );
-    let shares = descriptors::share_out(descriptor_limit, fitting).unwrap_or(DescriptorPlan {
-        pins_max: files / 2,
-        roots_max: files / 4,
-        bodies_max: files / 4,
-    });
-    let connections = usize::try_from(fitting).unwrap_or(usize::MAX);
-    (
-        Limits {
-            connections,
-            ..limits
-        },
-        shares,
-    )
-}
-
 fn waker(postboxes: &[Postbox]) -> Arc<dyn Fn() + Send + Sync> {
     let postboxes = postboxes.to_vec();
     Arc::new(move || postboxes.iter().for_each(Postbox::wake))
-}
-
-/// Tells every worker that somebody waits to write to a file.
-fn revoker(postboxes: &[Postbox]) -> Arc<dyn Fn() + Send + Sync> {
-    let postboxes = postboxes.to_vec();
-    Arc::new(move || postboxes.iter().for_each(Postbox::revoke))
-}
-
-/// Takes the fill thread's answers to the workers, and to the library.
-struct Postman {
-    postboxes: Vec<Postbox>,
-    library: Arc<Mailbox>,
-}
-
-impl Postman {
-    fn postbox(&self, worker: WorkerId) -> Option<&Postbox> {
-        self.postboxes.get(usize::from(worker.0))
-    }
-}
-
-impl Delivery for Postman {
-    fn put(&self, worker: WorkerId, filled: Filled) {
-        if worker == LIBRARY {
-            self.library.deliver(filled);
-        } else if let Some(postbox) = self.postbox(worker) {
-            // A worker that has gone has nobody left to answer.
-            postbox.put(Mail::Filled(filled));
-        }
-    }
-
-    fn ring(&self, worker: WorkerId) {
-        if let Some(postbox) = self.postbox(worker) {
-            postbox.wake();
-        }
-    }
 }
 
 /// What the admin API asks for the state of the pins.

@@ -1,6 +1,8 @@
 //! `hotplate serve`: brings the rooms up, tells the operator what runs, and waits for signals.
 
+mod backstage;
 mod fleet;
+mod ground;
 mod profiles;
 mod signals;
 mod status;
