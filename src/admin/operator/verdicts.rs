@@ -51,7 +51,10 @@ pub(super) fn judged(
         Way::OnlyIfCached => return only_if_cached(reason),
         Way::Forward(why) => why,
         Way::Answer(rule) => {
-            let status = CacheStatus::hit(response.stored.ttl(now.wall), verdict.detail(&response.stored));
+            let status = CacheStatus::hit(
+                response.stored.ttl(now.wall),
+                verdict.detail(&response.stored),
+            );
             let refreshed = "the origin is asked in the background, by one request at a time";
             let then = (rule == Rule::StaleWhileRevalidate).then(|| refreshed.to_owned());
             return Verdict {
