@@ -1,5 +1,6 @@
 //! `hotplate jobs`: the prefetches of a running server; waits for them, or cancels them.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -11,9 +12,15 @@ use super::columns::{MISSING, Side, laid_out};
 use super::exit_code::ExitCode;
 use super::stats_table;
 use super::terminal;
+use crate::config::quantity::parse_duration;
+use crate::sys::clock;
 
 /// Jobs that are asked for by number at once.
 const ASKED_MAX: usize = 100;
+/// Jobs that one request waits for, or cancels; the server takes more.
+const BATCH_MAX: usize = 1000;
+/// The longest wait.
+const WAIT_MAX: Duration = Duration::from_secs(3600);
 /// The longest wait for an answer: the longest that the server waits, and a little.
 const PATIENCE: Duration = Duration::from_secs(3660);
 
@@ -92,27 +99,45 @@ fn named(ids: &[u64]) -> String {
 
 /// Waits for the end of jobs; the reasons of those that are not done are told.
 fn wait(door: &AdminDoor, what: &What, ids: &[u64]) -> Result<ExitCode, ExitCode> {
-    let mut body = json!({"ids": ids});
-    if let Some(timeout) = &what.timeout {
-        body["timeout"] = json!(timeout);
-    }
-    let told = loop {
-        let question = Question::post("/api/cache/jobs/wait", body.to_string());
-        let told = door.ask(&question.waiting(PATIENCE))?;
-        // Without a time of one's own the server answers now and then.
-        if what.timeout.is_some() || told["done"] == true {
-            break told;
+    let timeout = what.timeout.as_deref().map(parse_duration).transpose();
+    let timeout = timeout.map_err(|_| {
+        let error = "--timeout takes a duration such as \"500ms\", \"10s\", \"5m\" or \"1h\"";
+        terminal::complain(error, ExitCode::Usage)
+    })?;
+    let timeout = timeout.map(|timeout| timeout.min(WAIT_MAX));
+    let began = clock::mono();
+    let (mut jobs, mut is_done) = (Vec::new(), true);
+    for batch in ids.chunks(BATCH_MAX) {
+        let mut told = loop {
+            let mut body = json!({"ids": batch});
+            if let Some(timeout) = timeout {
+                let left = timeout.saturating_sub(clock::mono().since(began));
+                body["timeout"] = json!(left.as_secs_f64());
+            }
+            let question = Question::post("/api/cache/jobs/wait", body.to_string());
+            let told = door.ask(&question.waiting(PATIENCE))?;
+            // Without a time of one's own the server answers now and then.
+            if timeout.is_some() || told["done"] == true {
+                break told;
+            }
+        };
+        is_done &= told["done"] == true;
+        if let Value::Array(some) = told["jobs"].take() {
+            jobs.extend(some);
         }
-    };
+    }
+    let told = json!({"done": is_done, "jobs": jobs});
     let shown = show(what, &told);
     if shown != ExitCode::Success {
         return Err(shown);
     }
-    let jobs = told["jobs"].as_array().map_or(&[][..], Vec::as_slice);
-    let reasons = ids.iter().filter_map(|id| {
-        let job = jobs.iter().find(|job| job["id"] == *id);
-        why_not(*id, job)
-    });
+    let jobs: HashMap<u64, &Value> = jobs
+        .iter()
+        .filter_map(|job| Some((job["id"].as_u64()?, job)))
+        .collect();
+    let reasons = ids
+        .iter()
+        .filter_map(|id| why_not(*id, jobs.get(id).copied()));
     // Each of them is told.
     Ok(reasons.fold(ExitCode::Success, |_, reason| {
         terminal::complain(reason, ExitCode::Failure)
@@ -142,12 +167,16 @@ fn why_not(id: u64, job: Option<&Value>) -> Option<String> {
 }
 
 fn cancel(door: &AdminDoor, what: &What, ids: &[u64]) -> Result<ExitCode, ExitCode> {
-    let body = json!({"ids": ids}).to_string();
-    let told = door.ask(&Question::post("/api/cache/jobs/cancel", body))?;
+    let mut count = 0;
+    for batch in ids.chunks(BATCH_MAX) {
+        let body = json!({"ids": batch}).to_string();
+        let told = door.ask(&Question::post("/api/cache/jobs/cancel", body))?;
+        count += told["cancelled"].as_u64().unwrap_or_default();
+    }
     if what.json {
+        let told = json!({"cancelled": count});
         return Ok(terminal::result(format_args!("{told:#}")));
     }
-    let count = told["cancelled"].as_u64().unwrap_or_default();
     let jobs = if ids.len() == 1 { "job" } else { "jobs" };
     let line = format!("cancelled {count} of {} {jobs}", ids.len());
     Ok(terminal::result(line))

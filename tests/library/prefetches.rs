@@ -388,3 +388,63 @@ fn log_shows_no_query_of_what_is_not_prefetched() {
     assert!(output.contains(expected), "{output}");
     assert!(!output.contains("hidden"), "{output}");
 }
+
+#[test]
+fn thousands_of_jobs_are_waited_for_and_cancelled_as_one() {
+    const JOBS: usize = 12_000;
+    let (origin, gate) = gated();
+    let server = Shelf::open()
+        .line("queue = 20000")
+        .line("concurrency = 1")
+        .start();
+    let urls: Vec<String> = (0..JOBS)
+        .map(|it| format!("{}/{it}", origin.url()))
+        .collect();
+    let ids: Vec<u64> = urls
+        .chunks(6000)
+        .flat_map(|urls| ids(&order(&server, urls, 202)))
+        .collect();
+    origin.await_asked(1);
+    // As many as a request may name, and more bytes than other requests may have.
+    let body = json!({"ids": ids[JOBS - 10_000..], "timeout": "1ms"});
+    let pretty = serde_json::to_vec_pretty(&body).expect("JSON");
+    assert!(pretty.len() > 64 << 10);
+    let request = crate::harness::Request::new("POST", "/api/cache/jobs/wait").body(&pretty);
+    let value = told(server.ask_admin(&request).expect(200));
+    assert_eq!(value["done"], false);
+    assert_eq!(value["jobs"].as_array().expect("a list").len(), 10_000);
+    let admin = server.admin.expect("an admin address").to_string();
+    let jobs = |more: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_hotplate"))
+            .args(["jobs", "--admin", &admin])
+            .args(ids.iter().map(u64::to_string))
+            .args(more)
+            .output()
+            .expect("the built binary");
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
+        (
+            output.status.code(),
+            text(&output.stdout),
+            text(&output.stderr),
+        )
+    };
+    let (code, _, why) = jobs(&["--wait", "--timeout", "100ms"]);
+    assert_eq!(code, Some(1));
+    assert!(why.contains("has not ended in time"), "{why}");
+    let (code, said, why) = jobs(&["--cancel"]);
+    assert_eq!(
+        (code, &*said),
+        (Some(0), "cancelled 12000 of 12000 jobs\n"),
+        "{why}"
+    );
+    let (code, said, why) = jobs(&["--wait", "--json"]);
+    assert_eq!(code, Some(1));
+    let value: Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!(value["done"], true);
+    assert_eq!(value["jobs"].as_array().expect("a list").len(), JOBS);
+    // None of them is unknown.
+    assert_eq!(why.matches("was cancelled").count(), JOBS);
+    let (code, _, why) = jobs(&["--wait", "--timeout", "soon"]);
+    assert_eq!(code, Some(2), "{why}");
+    gate.open();
+}

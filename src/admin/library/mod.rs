@@ -80,7 +80,8 @@ impl LibraryEndpoint {
     /// The longest body that it takes.
     pub(super) const fn body_bytes_max(self) -> usize {
         match self {
-            Self::Prefetch => 4 << 20,
+            // As many URLs, or numbers of jobs, as one request may name.
+            Self::Prefetch | Self::Wait | Self::Cancel => 4 << 20,
             _ => 64 << 10,
         }
     }

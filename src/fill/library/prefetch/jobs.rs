@@ -19,8 +19,8 @@ use tokio::sync::Notify;
 use super::super::failure::{Code, Failure};
 use crate::store::{Object, SIZE_UNKNOWN};
 
-/// Most ended jobs that are remembered.
-const ENDED_MAX: usize = 4096;
+/// Most ended jobs that are remembered; as many as may wait, where that is more.
+const ENDED_MAX: usize = 16_384;
 
 /// How a job stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,6 +144,8 @@ pub(super) struct Jobs {
     queue: BTreeSet<(Reverse<i32>, u64)>,
     active: HashMap<Target, u64>,
     ended: VecDeque<u64>,
+    /// The longest queue that there was room for.
+    queue_max: usize,
     running: usize,
     last: u64,
 }
@@ -163,6 +165,7 @@ impl Jobs {
             self.merge(id, &order);
             return Ok((id, true));
         }
+        self.queue_max = self.queue_max.max(queue_max);
         if self.queue.len() >= queue_max {
             return Err(Full);
         }
@@ -334,7 +337,7 @@ impl Jobs {
 
     fn remember(&mut self, id: u64) {
         self.ended.push_back(id);
-        if self.ended.len() > ENDED_MAX
+        if self.ended.len() > ENDED_MAX.max(self.queue_max)
             && let Some(oldest) = self.ended.pop_front()
         {
             self.jobs.remove(&oldest);
@@ -483,13 +486,22 @@ mod tests {
     #[test]
     fn oldest_ended_job_is_forgotten() {
         let mut jobs = Jobs::default();
-        for number in 0..=ENDED_MAX {
-            let (id, _) = jobs.add(order(&number.to_string(), 0), 10).unwrap();
+        let end_one = |jobs: &mut Jobs, queue_max| {
+            let (id, _) = jobs.add(order("a", 0), queue_max).unwrap();
             jobs.next(1).unwrap();
             jobs.end(id, DONE);
+        };
+        for _ in 0..=ENDED_MAX {
+            end_one(&mut jobs, 10);
         }
         assert_eq!(jobs.line(1), None);
         assert!(jobs.line(2).is_some());
         assert_eq!(jobs.list(usize::MAX).len(), ENDED_MAX);
+        // Who may wait with more is told how they all ended.
+        for _ in 0..9 {
+            end_one(&mut jobs, ENDED_MAX + 9);
+        }
+        assert_eq!(jobs.list(usize::MAX).len(), ENDED_MAX + 9);
+        assert!(jobs.line(2).is_some());
     }
 }
