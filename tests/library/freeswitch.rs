@@ -21,6 +21,16 @@ fn said(server: &Server, line: &str) -> String {
     String::from_utf8(say(server, line).body).expect("UTF-8")
 }
 
+/// A site before `origin`, and a server that reads the files of its own folder for who names them.
+fn readable(origin: &Origin) -> Shelf {
+    let shelf = Shelf::plain().site("media.test", origin, "");
+    shelf.with(|mut setup| {
+        let upload = "[upload]\nfiles = [\"**\"]".to_owned();
+        setup.config.fill.push(upload);
+        setup
+    })
+}
+
 /// What the command ends with, and prints to standard output and standard error.
 fn fs(server: &Server, words: &[&str]) -> (Option<i32>, String, String) {
     let admin = server.admin.expect("an admin address").to_string();
@@ -296,7 +306,7 @@ fn put_sends_the_file_and_answers_with_the_origins_status() {
     for status in [200_u16, 201, 202, 204, 403, 404, 503] {
         origin.says(&format!("/{status}.wav"), reply(status).body(""));
     }
-    let server = Shelf::plain().site("media.test", &origin, "").start();
+    let server = readable(&origin).start();
     let put = |file: &Path, name: &str| {
         let line = format!(
             "http_put {{profile=none}}http://media.test/{name} {}",
@@ -343,7 +353,7 @@ fn tryget_of_a_remembered_404_says_download() {
 #[test]
 fn put_that_no_origin_answers_is_err_zero() {
     let mut origin = Origin::start();
-    let server = Shelf::plain().site("media.test", &origin, "").start();
+    let server = readable(&origin).start();
     let file = server.folder.path("a.wav");
     std::fs::write(&file, b"abc").unwrap();
     let put = |url: &str, file: &Path| say(&server, &format!("http_put {url} {}", file.display()));
@@ -372,7 +382,7 @@ fn put_that_fails_tells_its_cause_in_the_words_of_uploads() {
     let shelf = Shelf::plain().site("media.test", &origin, "");
     let server = shelf.with(|mut setup| {
         setup.config.fill.push(format!(
-            "[upload]\nhosts = [\"*\"]\nsize = \"64KiB\"\nqueue = 5\nretry_min = \"1h\"\n{profiles}"
+            "[upload]\nfiles = [\"**\"]\nhosts = [\"*\"]\nsize = \"64KiB\"\nqueue = 5\nretry_min = \"1h\"\n{profiles}"
         ));
         setup.config.environment = vec![("HOME".to_owned(), "/nonexistent".to_owned())];
         setup

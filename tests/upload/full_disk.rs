@@ -37,7 +37,7 @@ impl Bench {
         let mut origin = Origin::start();
         origin.otherwise(|_| said(201));
         origin.go_down();
-        let mut setup = setup(&origin.url(), "");
+        let mut setup = setup(&origin.url(), "files = [\"**\"]");
         let spool = setup.folder.path("spool");
         let device = Device::mount(&spool, DEVICE)?;
         setup.config.sites[0].push_str(&format!("\npath = {spool:?}"));

@@ -267,7 +267,7 @@ fn survive(takes: Takes, kills: u64) {
     let mut setup = Setup::new().disk(&["size = \"64MiB\""]);
     setup.config.sites.push(format!(
         "hosts = [{HOST:?}]\n[[site.rule]]\npath = \"/\"\ndefault_ttl = \"1h\"\n[upload]\nretry_min = \"30ms\"\n\
-         retry_max = \"200ms\"\nconcurrency = 2\nrecord_limit = \"1s\"\npart_size = \"64KiB\""
+         retry_max = \"200ms\"\nconcurrency = 2\nrecord_limit = \"1s\"\npart_size = \"64KiB\"\nfiles = [\"**\"]"
     ));
     let site = &mut setup.config.sites[0];
     let lines = takes.lines(&origin.url());

@@ -36,6 +36,8 @@ mod put;
 #[cfg(test)]
 mod queue;
 #[cfg(test)]
+mod readable;
+#[cfg(test)]
 mod record;
 #[cfg(test)]
 mod roles;

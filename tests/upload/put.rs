@@ -305,7 +305,7 @@ fn upload_goes_only_to_hosts_that_the_config_names() {
 #[test]
 fn file_of_the_server_is_copied_and_may_change_afterwards() {
     let mut origin = taking();
-    let server = before(&origin.url(), "");
+    let server = before(&origin.url(), "files = [\"**\"]");
     origin.go_down();
     let body = pattern(400_000, 9);
     server.folder.place("call.wav", &body);

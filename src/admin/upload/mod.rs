@@ -1,6 +1,6 @@
 //! The endpoints of uploads: files into the queue, and what becomes of them.
 //!
-//! `POST /api/cache/put` takes the file as its body, of any length, or the path of a file that this process may read. What it
+//! `POST /api/cache/put` takes the file as its body, of any length, or the path of a file that the server reads for others. What it
 //! answers says whether the file is safe on disk: from then on nothing loses it.
 
 mod receive;
@@ -206,6 +206,7 @@ fn refuse(refused: &Refused) -> Answer {
         | Refused::Extension
         | Refused::File(_)
         | Refused::BrokenOff => StatusCode::BAD_REQUEST,
+        Refused::FileNotAllowed(..) => StatusCode::FORBIDDEN,
         Refused::QueueFull(_) => StatusCode::TOO_MANY_REQUESTS,
         Refused::BytesFull(_) | Refused::DiskFull(_) => StatusCode::INSUFFICIENT_STORAGE,
         Refused::Disk(..) => StatusCode::SERVICE_UNAVAILABLE,

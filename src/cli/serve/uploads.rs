@@ -13,7 +13,8 @@ use crate::config::Settings;
 use crate::fill::library::Library;
 use crate::fill::origin::OriginCounts;
 use crate::fill::upload::{
-    OnUploaded, RecordingThread, Routes, Tools, UploadHosts, UploadThread, Uploaded, Uploads,
+    OnUploaded, ReadableFiles, RecordingThread, Routes, Tools, UploadHosts, UploadThread, Uploaded,
+    Uploads,
 };
 use crate::index::responses::Responses;
 use crate::policy::stored::Mark;
@@ -74,7 +75,7 @@ impl RunningUploads {
         }))
     }
 
-    /// Sends files to the hosts that these settings name from now on, and to no others.
+    /// Sends files to the hosts that these settings name from now on, and to no others, and reads the files that they name.
     pub(super) fn set_hosts(&self, settings: &Settings) {
         self.hosts.store(Arc::new(hosts(settings)));
     }
@@ -84,12 +85,16 @@ impl RunningUploads {
     }
 }
 
-/// The hosts that `[upload]` names, reached as those that `[library]` names.
+/// The hosts that `[upload]` names, reached as those that `[library]` names; and the files.
 fn hosts(settings: &Settings) -> UploadHosts {
     UploadHosts {
         patterns: settings.upload.hosts.clone(),
         allow_private: settings.upload.allow_private,
         origin: settings.library.origin.clone(),
+        files: ReadableFiles {
+            patterns: settings.upload.files.clone(),
+            group: settings.library.group,
+        },
     }
 }
 

@@ -8,6 +8,8 @@ use super::{HOSTS_MAX, key};
 use crate::fill::upload::UploadSettings;
 use crate::units::ByteSize;
 
+/// Most entries of `files`.
+const FILES_MAX: usize = 256;
 const RETRY_MIN: Duration = Duration::from_millis(10);
 const RETRY_MAX: Duration = Duration::from_secs(24 * 3600);
 const GIVE_UP_MIN: Duration = Duration::from_secs(1);
@@ -52,6 +54,23 @@ pub(in crate::config) static UPLOAD: Table<UploadSettings> = Table {
             "false",
             "Whether these may have private, loopback and link-local addresses; one that hosts lists as an address always may.",
             Shape::Flag(|upload| &mut upload.allow_private),
+        ),
+        key(
+            "files",
+            "[]",
+            "Files of this machine that are read for who names them (file=, http_put), links followed; none: those that everybody, or \
+             library.group, may read.",
+            Shape::List {
+                accepts: "the path of a file or a folder, or a glob such as \"/var/spool/calls/**/*.wav\"",
+                lone: false,
+                min: 0,
+                max: FILES_MAX,
+                clear: |upload| upload.files.clear(),
+                add: |upload, text, folder| {
+                    upload.files.push(values::pin_path(text, folder)?);
+                    Ok(())
+                },
+            },
         ),
         key(
             "queue",

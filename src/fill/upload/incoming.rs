@@ -53,6 +53,8 @@ pub enum Refused {
     Disk(PathBuf, io::Error),
     /// The file can't be read.
     File(io::Error),
+    /// The file is not read for others; whether `[upload] files` says which are.
+    FileNotAllowed(PathBuf, bool),
     /// The body broke off before its end.
     BrokenOff,
 }
@@ -82,6 +84,17 @@ impl fmt::Display for Refused {
                 folder.display()
             ),
             Self::File(error) => write!(f, "the file can't be read: {error}"),
+            Self::FileNotAllowed(path, true) => write!(
+                f,
+                "{} is not read for others: it fits none of [upload] files; send its bytes instead",
+                path.display()
+            ),
+            Self::FileNotAllowed(path, false) => write!(
+                f,
+                "{} is not read for others: neither everybody nor library.group may read it, by its mode and those of the folders \
+                 above it; send its bytes instead, or name it in [upload] files",
+                path.display()
+            ),
             Self::BrokenOff => f.write_str("the file broke off before its end"),
         }
     }
@@ -109,6 +122,7 @@ impl Refused {
             Self::DiskFull(_) => Code::DiskFull.name(),
             Self::Disk(..) => Code::DiskFailed.name(),
             Self::File(_) => "file",
+            Self::FileNotAllowed(..) => "file_not_allowed",
             Self::BrokenOff => Code::Incomplete.name(),
         }
     }
@@ -121,6 +135,7 @@ impl Refused {
             | Self::ContentType
             | Self::Extension
             | Self::File(_)
+            | Self::FileNotAllowed(..)
             | Self::BrokenOff => Party::Caller,
             Self::QueueFull(_) | Self::BytesFull(_) | Self::DiskFull(_) | Self::Disk(..) => {
                 Party::Hotplate
@@ -196,7 +211,16 @@ impl Uploads {
     }
 
     fn copy_in(self: &Arc<Self>, order: Order, path: &Path) -> Result<u64, Refused> {
+        if !path.is_absolute() {
+            let error = io::Error::other("its path must be absolute");
+            return Err(Refused::File(error));
+        }
         let file = open_regular(path).map_err(Refused::File)?;
+        let readable = &self.routes.hosts.load().files;
+        if !readable.admits(&file, path).map_err(Refused::File)? {
+            let has_patterns = !readable.patterns.is_empty();
+            return Err(Refused::FileNotAllowed(path.to_owned(), has_patterns));
+        }
         let size = file.metadata().map_err(Refused::File)?.len();
         let mut incoming = self.begin_from(order, Some(size), Source::Put)?;
         incoming.copy(file)?;
@@ -228,9 +252,11 @@ impl Uploads {
 
     pub(super) fn count(&self, refused: &Refused) {
         self.counts.bump(match refused {
-            Refused::Url(_) | Refused::ContentType | Refused::Extension | Refused::File(_) => {
-                UploadCount::RefusedUrl
-            }
+            Refused::Url(_)
+            | Refused::ContentType
+            | Refused::Extension
+            | Refused::File(_)
+            | Refused::FileNotAllowed(..) => UploadCount::RefusedUrl,
             Refused::QueueFull(_) => UploadCount::RefusedQueue,
             Refused::BytesFull(_) => UploadCount::RefusedBytes,
             Refused::DiskFull(_) | Refused::Disk(..) => UploadCount::RefusedDisk,

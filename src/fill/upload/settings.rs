@@ -15,6 +15,9 @@ pub struct UploadSettings {
     pub hosts: Vec<HostPattern>,
     /// Whether these may have private addresses, loopback included.
     pub allow_private: bool,
+    /// The files of this machine that are read for who names them: absolute paths of files, folders or globs; none: those that everybody,
+    /// or the library's group, may read.
+    pub files: Vec<PathBuf>,
     /// Most uploads that wait, those that were given up included.
     pub queue: usize,
     /// Most bytes that they take.
@@ -36,14 +39,16 @@ pub struct UploadSettings {
 }
 
 impl UploadSettings {
-    /// Whether more than the hosts differs, which alone can change while the queue lives.
+    /// Whether more than the hosts and the files differs, which alone can change while the queue lives.
     #[must_use]
     pub fn needs_restart(&self, new: &Self) -> bool {
         let hosts = new.hosts.clone();
         let allow_private = new.allow_private;
+        let files = new.files.clone();
         *new != Self {
             hosts,
             allow_private,
+            files,
             ..self.clone()
         }
     }
@@ -55,6 +60,7 @@ impl Default for UploadSettings {
             path: PathBuf::new(),
             hosts: Vec::new(),
             allow_private: false,
+            files: Vec::new(),
             queue: 10_000,
             size: ByteSize::mib(20 << 10),
             concurrency: 4,

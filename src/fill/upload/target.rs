@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+use super::readable::ReadableFiles;
 use crate::fill::library::{Code, HostPattern, public_only};
 use crate::fill::origin::{Asker, OriginSettings};
 use crate::fill::origins;
@@ -46,6 +47,8 @@ pub struct UploadHosts {
     pub allow_private: bool,
     /// How they are reached where no profile says it; has no URLs.
     pub origin: OriginRule,
+    /// The files of this machine that are read for who names them.
+    pub files: ReadableFiles,
 }
 
 /// Why nothing can be uploaded to a URL.

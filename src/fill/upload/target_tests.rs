@@ -54,6 +54,7 @@ fn hosts(allow_private: bool) -> UploadHosts {
             verify_peer: false,
             ..OriginRule::default()
         },
+        ..UploadHosts::default()
     }
 }
 
