@@ -1,5 +1,7 @@
 //! FreeSWITCH's words, answered byte for byte as its mod_http_cache does.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -437,4 +439,55 @@ fn put_that_fails_tells_its_cause_in_the_words_of_uploads() {
         put(media, &file, "origin_unreachable", "origin");
     }
     assert_eq!(put(media, &file, "queue_full", "hotplate"), 429);
+}
+
+#[test]
+fn command_keeps_a_word_with_spaces_together_and_knows_the_current_folder() {
+    let origin = Origin::start();
+    origin.otherwise(|_| reply(201).body(""));
+    let server = readable(&origin).start();
+    let name = "it's a \\ call.wav";
+    let file = server.folder.path(name);
+    std::fs::write(&file, b"abc").unwrap();
+    let url = "http://media.test/a.wav";
+    let path = file.to_str().expect("UTF-8");
+    let admin = server.admin.expect("an admin address").to_string();
+    for (options, file) in [
+        (&[][..], path),
+        (&[], name),
+        (&["{refresh=true,", "x='a b'}"], path),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_hotplate"))
+            .args(["fs", "--admin", &admin, "http_put"])
+            .args(options)
+            .args([url, file])
+            .current_dir(server.folder.path(""))
+            .output()
+            .expect("the built binary");
+        assert_eq!(output.stdout, b"+OK 201\n", "{file}: {output:?}");
+        assert_eq!(output.status.code(), Some(0));
+    }
+    assert_eq!(origin.asked_for("/a.wav").len(), 3);
+    assert!(origin.asked().iter().all(|asked| asked.body == b"abc"));
+}
+
+#[test]
+fn put_of_what_is_not_read_for_others_is_err_zero_as_of_a_file_that_cannot_be_opened() {
+    let origin = Origin::start();
+    origin.otherwise(|_| reply(201).body(""));
+    let server = Shelf::plain().site("media.test", &origin, "").start();
+    let path = server.folder.path("key");
+    std::fs::write(&path, b"secret").unwrap();
+    std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+    for (file, code) in [
+        (path.to_str().expect("UTF-8"), "file_not_allowed"),
+        ("key", "file"),
+        ("./../key", "file"),
+    ] {
+        let answer = say(&server, &format!("http_put http://media.test/a {file}"));
+        assert_eq!(answer.body, b"-ERR 0\n", "{file}");
+        assert_eq!(answer.needs("hotplate-code"), code, "{file}");
+        assert_eq!(answer.needs("hotplate-fault"), "caller", "{file}");
+    }
+    assert!(origin.asked().is_empty());
 }
