@@ -102,12 +102,19 @@ impl Bench {
         let page = self.import(words);
         assert_eq!(page.code, Some(0), "{}", page.said);
         assert_eq!(self.import(words).text, page.text, "the same bytes again");
-        self.place("hotplate.toml", &page.text.replace(ROOT_MARK, &self.root()));
+        let said = self.check(&page.text);
+        (page.text, said)
+    }
+
+    /// Has a page checked, which must be right; what the check said.
+    #[track_caller]
+    pub(crate) fn check(&self, page: &str) -> String {
+        self.place("hotplate.toml", &page.replace(ROOT_MARK, &self.root()));
         let output = self.run(&["check", "--config", "hotplate.toml"]);
         let said =
             String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(0), "{said}\n{}", page.text);
-        (page.text, said.trim().to_owned())
+        assert_eq!(output.status.code(), Some(0), "{said}\n{page}");
+        said.trim().to_owned()
     }
 }
 

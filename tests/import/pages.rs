@@ -28,6 +28,38 @@ fn samples_of_freeswitch_become_the_expected_pages() {
 }
 
 #[test]
+fn page_for_freeswitch_says_what_its_user_needs() {
+    let bench = Bench::new("freeswitch");
+    let variable = format!("base_dir={}", bench.path("freeswitch").display());
+    let (page, _) = bench.checked(&["vanilla.xml", "-D", &variable]);
+    let tables: Vec<&str> = page.split("\n[").collect();
+    let table = |name: &str| {
+        let found = tables.iter().find(|table| table.starts_with(name));
+        *found.unwrap_or_else(|| panic!("no [{name}: {page}"))
+    };
+    for (name, lines) in [
+        (
+            "library]",
+            &["# group = \"freeswitch\"", "can't open a path"][..],
+        ),
+        (
+            "upload]",
+            &["# files = [", "# cache = true", "becomes the cached copy"],
+        ),
+    ] {
+        for line in lines {
+            assert!(table(name).contains(line), "{line}: {page}");
+        }
+    }
+    // With the advice followed it is a config still.
+    let group = page.replace("# group = \"freeswitch\"", "group = \"0\"");
+    let whole = group
+        .replace("# files = [", "files = [")
+        .replace("# cache = true", "cache = true");
+    assert!(bench.check(&whole).starts_with("ok: "));
+}
+
+#[test]
 fn every_directive_has_a_word() {
     let bench = Bench::new("apache");
     for name in ["memory", "directives", "disk", "hosts"] {

@@ -4,8 +4,10 @@
 pub(super) const LIBRARY: &str = "[library]";
 /// The files that are sent to origins.
 pub(super) const UPLOAD: &str = "[upload]";
-/// The key of `[upload]`.
+/// Keys of `[upload]`.
 pub(super) const UPLOAD_HOSTS: &str = "hosts";
+pub(super) const UPLOAD_FILES: &str = "files";
+pub(super) const UPLOAD_CACHE: &str = "cache";
 /// Credentials for private storage.
 pub(super) const PROFILE: &str = "[[profile]]";
 
@@ -15,6 +17,7 @@ pub(super) const EVERY_HOST: &str = "*";
 /// Keys of `[library]`.
 pub(super) mod library {
     pub(in super::super) const HOSTS: &str = "hosts";
+    pub(in super::super) const GROUP: &str = "group";
     pub(in super::super) const DEFAULT_TTL: &str = "default_ttl";
     pub(in super::super) const IGNORE_NO_LAST_MODIFIED: &str = "ignore_no_last_modified";
     pub(in super::super) const CONNECT_TIMEOUT: &str = "connect_timeout";

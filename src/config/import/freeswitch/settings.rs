@@ -6,7 +6,9 @@ use super::super::apache::stores::beside;
 use super::super::fault::ImportError;
 use super::super::page::{Block, Entry, Fate, Note, list, seconds, text};
 use super::document::{Document, Element};
-use super::sections::{EVERY_HOST, LIBRARY, UPLOAD, UPLOAD_HOSTS, library};
+use super::sections::{
+    EVERY_HOST, LIBRARY, UPLOAD, UPLOAD_CACHE, UPLOAD_FILES, UPLOAD_HOSTS, library,
+};
 
 /// Longest time-out in seconds.
 const TIMEOUT_MAX: u64 = 3600;
@@ -276,12 +278,53 @@ impl Tables<'_> {
         let hosts = Entry::new(library::HOSTS, list(&[EVERY_HOST]), vec![note]);
         self.library.entries.insert(0, hosts);
         let note = unsaid(
+            "FreeSWITCH reads its own cache",
+            "here the files are this server's: those who read them are members of a group, to which this server's user belongs \
+             too, unless it is root",
+        );
+        let group = advised(
+            Entry::advice(
+                library::GROUP,
+                text("freeswitch"),
+                "it depends on FreeSWITCH's user on this machine; without it FreeSWITCH can't open a path that it is given",
+            ),
+            note,
+        );
+        self.library.entries.insert(1, group);
+        let note = unsaid(
             "http_put sends to any URL",
             "every host with a public address, by http and https only; list those that yours are sent to, or leave this out \
              where nothing is",
         );
         let hosts = Entry::new(UPLOAD_HOSTS, list(&[EVERY_HOST]), vec![note]);
         self.upload.entries.push(hosts);
+        let note = unsaid(
+            "http_put sends any file that FreeSWITCH may read",
+            "here those alone that everybody, or library.group, may read, or those that this names",
+        );
+        let files = advised(
+            Entry::advice(
+                UPLOAD_FILES,
+                list(&["/var/lib/freeswitch/recordings/**/*.wav"]),
+                "it depends on where FreeSWITCH's recordings are on this machine",
+            ),
+            note,
+        );
+        self.upload.entries.push(files);
+        let note = unsaid(
+            "what was recorded to http_cache://URL becomes the cached copy of its URL",
+            "here what is uploaded becomes it where the call says so (cache of put and record), or always with this; else the next \
+             get asks the origin",
+        );
+        let cache = advised(
+            Entry::advice(
+                UPLOAD_CACHE,
+                "true".to_owned(),
+                "right only where the origin keeps what it is sent as it is",
+            ),
+            note,
+        );
+        self.upload.entries.push(cache);
         if !self.has_default {
             let note = unsaid("default-max-age=\"86400\"", "FreeSWITCH's default");
             self.default_max_age(86_400, note);
@@ -337,6 +380,14 @@ impl Tables<'_> {
             };
             self.library.notes.push(note);
         }
+    }
+}
+
+/// Advice with what it is about.
+fn advised(entry: Entry, note: Note) -> Entry {
+    Entry {
+        notes: vec![note],
+        ..entry
     }
 }
 
