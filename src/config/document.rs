@@ -182,6 +182,7 @@ fn contradictions(report: &mut Report<'_>, tables: &Tables) {
     stores::outside_roots(report, spool, &tables.upload, &tables.sites);
     profiles::profiles(report, &tables.profiles);
     profiles::of_sites(report, &tables.sites, &tables.profiles);
+    profiles::of_prefetches(report, &tables.prefetches, &tables.profiles);
     let room = rules::Room {
         memory: tables.settings.memory,
         has_disk: !disk.path.as_os_str().is_empty() || places.is_wrong("path"),

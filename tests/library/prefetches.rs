@@ -448,3 +448,29 @@ fn thousands_of_jobs_are_waited_for_and_cancelled_as_one() {
     assert_eq!(code, Some(2), "{why}");
     gate.open();
 }
+
+#[test]
+fn config_warms_with_the_profile_that_it_names() {
+    let origin = Origin::start();
+    origin.on("/bucket/a", |asked| match asked.field("authorization") {
+        Some(line) if line.starts_with("AWS4-HMAC-SHA256 ") => {
+            let public = reply(200).field("Cache-Control", "public, max-age=600");
+            public.body("abc")
+        }
+        _ => reply(403).body(""),
+    });
+    let url = format!("{}/bucket/a", origin.url());
+    let mut shelf = Shelf::open();
+    // For no host by itself.
+    let profile =
+        "name = \"mine\"\nkind = \"s3\"\naccess_key_id = \"AKID\"\nsecret_access_key = \"key\"";
+    shelf.setup.config.profiles = vec![profile.to_owned()];
+    shelf.setup.config.prefetches = vec![format!("urls = [{url:?}]\nprofile = \"mine\"")];
+    let server = shelf.start();
+    let with = json!({"url": url, "profile": "mine"});
+    eventually(SOON, "it is there", || {
+        post(&server, "tryget", &with).status == 200
+    });
+    assert_eq!(tried(&server, &url).0, 404);
+    assert_eq!(origin.asked_for("/bucket/a").len(), 1);
+}

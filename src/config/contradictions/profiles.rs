@@ -7,6 +7,7 @@ use super::origins::has_origin;
 use crate::config::draft::ReadSite;
 use crate::config::profile_contradiction::ProfileContradiction;
 use crate::config::read::{Places, Report};
+use crate::fill::library::PrefetchRule;
 use crate::fill::profile::{ProfileKind, ProfileRule};
 
 /// Each profile by itself, and all among themselves.
@@ -241,24 +242,51 @@ pub(in crate::config) fn of_sites(
     }
     for site in sites {
         let ReadSite { draft, places, .. } = site;
-        let name = &draft.origin.profile;
-        let mut names = profiles.iter().map(|(profile, _)| &profile.name);
-        let has_origin = has_origin(site);
-        if !has_origin || name.is_empty() || names.any(|known| known == name) {
+        if !has_origin(site) {
             continue;
         }
-        let Some(place) = places.of("profile") else {
-            continue;
-        };
-        let near = profiles.iter().map(|(profile, _)| {
-            let distance = strsim::damerau_levenshtein(name, &profile.name);
-            (distance, &profile.name)
-        });
-        let nearest = near.min().filter(|(distance, _)| *distance <= 3);
-        let none = ProfileContradiction::NoSuchProfile {
-            name: name.clone(),
-            nearest: nearest.map(|(_, name)| name.clone()),
-        };
-        add(report, &place, "site.profile", none);
+        let named = (draft.origin.profile.as_str(), "site.profile");
+        is_there(report, named, places, profiles);
     }
+}
+
+/// The profiles that `[[prefetch]]` tables name: each is there.
+pub(in crate::config) fn of_prefetches(
+    report: &mut Report<'_>,
+    prefetches: &[(PrefetchRule, Places)],
+    profiles: &[(ProfileRule, Places)],
+) {
+    if profiles.iter().any(|(profile, _)| profile.name.is_empty()) {
+        return;
+    }
+    for (prefetch, places) in prefetches {
+        let named = (prefetch.profile.as_str(), "prefetch.profile");
+        is_there(report, named, places, profiles);
+    }
+}
+
+/// A profile that a table's key names is there.
+fn is_there(
+    report: &mut Report<'_>,
+    (name, key): (&str, &str),
+    places: &Places,
+    profiles: &[(ProfileRule, Places)],
+) {
+    let mut names = profiles.iter().map(|(profile, _)| &profile.name);
+    if name.is_empty() || names.any(|known| known == name) {
+        return;
+    }
+    let Some(place) = places.of("profile") else {
+        return;
+    };
+    let near = profiles.iter().map(|(profile, _)| {
+        let distance = strsim::damerau_levenshtein(name, &profile.name);
+        (distance, &profile.name)
+    });
+    let nearest = near.min().filter(|(distance, _)| *distance <= 3);
+    let none = ProfileContradiction::NoSuchProfile {
+        name: name.to_owned(),
+        nearest: nearest.map(|(_, name)| name.clone()),
+    };
+    add(report, &place, key, none);
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::shape::{Shape, Table};
-use super::super::values;
+use super::super::{profile_values, values};
 use super::{key, needed};
 use crate::fill::library::PrefetchRule;
 
@@ -68,6 +68,18 @@ pub(in crate::config) static PREFETCH: Table<PrefetchRule> = Table {
             "false",
             "Whether the origin is asked each time although what is stored is fresh.",
             Shape::Flag(|prefetch| &mut prefetch.refresh),
+        ),
+        key(
+            "profile",
+            r#""""#,
+            "The [[profile]] that the origins are asked with; \"\": the ones for their hosts, or their sites.",
+            Shape::Text {
+                accepts: "the name of a [[profile]], or \"\"",
+                set: |prefetch, text, _| {
+                    prefetch.profile = profile_values::name_or_none(text)?;
+                    Ok(())
+                },
+            },
         ),
     ],
     inner: &[],

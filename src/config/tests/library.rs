@@ -189,6 +189,11 @@ file = "urls.txt"
 interval = "1h"
 priority = 3
 refresh = true
+profile = "prompts"
+
+[[profile]]
+name = "prompts"
+kind = "s3"
 "#,
     );
     let expected = PrefetchRule {
@@ -199,9 +204,17 @@ refresh = true
         interval: Duration::from_secs(3600),
         priority: 3,
         refresh: true,
+        profile: "prompts".to_owned(),
         line: 9,
     };
     assert_eq!(settings.unwrap().prefetches, [expected]);
+}
+
+#[test]
+fn prefetch_names_a_profile_that_is_there() {
+    let text = "[disk]\npath = 'store'\n[library]\nhosts = ['a']\n[[prefetch]]\nurls = ['http://a/']\n\
+                profile = 'prompt'\n[[profile]]\nname = 'prompts'\nkind = 's3'";
+    assert_one(text, 7, "prefetch.profile", "\"prompts\"");
 }
 
 #[test]

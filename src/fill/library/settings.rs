@@ -81,6 +81,8 @@ pub struct PrefetchRule {
     pub priority: usize,
     /// Whether the origin is asked although what is stored is fresh.
     pub refresh: bool,
+    /// The profile that the origins are asked with; empty: the ones for their hosts.
+    pub profile: String,
     /// The line of the config that it starts on, 1-based, for messages.
     pub line: usize,
 }

@@ -79,7 +79,7 @@ async fn warm(library: Arc<Library>, rule: PrefetchRule) {
         for url in rule.urls.iter().chain(&urls) {
             let order = PrefetchOrder {
                 url: url.clone(),
-                profile: None,
+                profile: Some(rule.profile.clone()).filter(|name| !name.is_empty()),
                 refresh: rule.refresh,
                 priority: i32::try_from(rule.priority).unwrap_or(i32::MAX),
             };
