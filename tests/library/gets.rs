@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::harness::origin::{Gate, Made, Origin, content, reply};
-use crate::harness::{Request, get, pause};
-use crate::shelf::{Shelf, bytes, fails, figure, got, got_with, path, post, told, tried};
+use crate::harness::{Request, eventually, get, pause};
+use crate::shelf::{SOON, Shelf, bytes, fails, figure, got, got_with, path, post, told, tried};
 
 /// Packed beside its metadata, in memory with a file of its own, and in a file alone.
 const SIZES: [u64; 5] = [0, 100, 40_000, 300_000, 3_000_017];
@@ -373,4 +373,50 @@ fn tryget_takes_a_remembered_404_for_absent() {
     assert_eq!((status, &value["code"]), (404, &json!("absent")), "{value}");
     assert_eq!(value["origin_status"], 404);
     assert_eq!(origin.asked().len(), 1);
+}
+
+#[test]
+fn origin_that_is_down_or_busy_for_a_moment_is_asked_again() {
+    let mut origin = Origin::start();
+    let server = Shelf::open().start();
+    let url = |name: &str| format!("{}{name}", origin.url());
+    let there = || reply(200).max_age(600).body("abc");
+    for (name, status) in [("/429", 429), ("/500", 500), ("/503", 503)] {
+        let busy = || reply(status).field("Retry-After", "0").body("");
+        origin.queue(name, [busy(), busy(), there()]);
+        assert_eq!(bytes(&got(&server, &url(name))), b"abc", "{name}");
+        assert_eq!(origin.asked_for(name).len(), 3);
+    }
+    // As often as the config says, and not where that is of no use, or nobody has the time.
+    let failed = (502, "origin_status", "origin");
+    let gone = reply(503).field("Retry-After", "3600").body("");
+    let remembered = reply(503).max_age(600).body("");
+    for (name, says, count) in [
+        ("/always", reply(503).body(""), 3),
+        ("/forbidden", reply(403).body(""), 1),
+        ("/gone", gone, 1),
+        ("/remembered", remembered, 1),
+    ] {
+        origin.says(name, says);
+        fails(&server, &url(name), failed);
+        assert_eq!(origin.asked_for(name).len(), count, "{name}");
+    }
+    origin.says("/hurry", reply(503).body(""));
+    let hurry = json!({"url": url("/hurry"), "timeout": "100ms"});
+    let value = told(post(&server, "get", &hurry).expect(502));
+    assert_eq!(value["origin_status"], 503, "{value}");
+    assert_eq!(origin.asked_for("/hurry").len(), 1);
+    assert_eq!(figure(&server, &["library", "tried_again", "attempt"]), 8);
+    // One that comes back within a get.
+    origin.says("/back", there());
+    let back = url("/back");
+    origin.go_down();
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| got(&server, &back));
+        eventually(SOON, "it was tried", || {
+            figure(&server, &["library", "tried_again", "attempt"]) > 8
+        });
+        origin.come_up();
+        assert_eq!(bytes(&waits.join().expect("it is there")), b"abc");
+    });
 }

@@ -450,6 +450,42 @@ fn thousands_of_jobs_are_waited_for_and_cancelled_as_one() {
 }
 
 #[test]
+fn config_warms_although_the_origin_starts_later() {
+    let mut origin = Origin::start();
+    origin.serve("/a", Made::new(1, 100).max_age(600));
+    origin.queue(
+        "/b",
+        [
+            reply(503).body(""),
+            reply(503).body(""),
+            reply(200).max_age(600).body("abc"),
+        ],
+    );
+    origin.says("/none", reply(404).body(""));
+    origin.go_down();
+    let address = origin.url();
+    let url = |name: &str| format!("{address}{name}");
+    let mut shelf = Shelf::open().line("attempts = 1");
+    let urls = [url("/a"), url("/b"), url("/none")];
+    shelf.setup.config.prefetches = vec![format!("urls = {urls:?}")];
+    let server = shelf.start();
+    eventually(SOON, "all have failed", || {
+        figure(&server, &["library", "prefetches", "failed"]) >= 3
+    });
+    origin.come_up();
+    for name in ["/a", "/b"] {
+        eventually(SOON, "it is there", || tried(&server, &url(name)).0 == 200);
+    }
+    assert_eq!(origin.asked_for("/a").len(), 1);
+    assert_eq!(origin.asked_for("/b").len(), 3);
+    assert_eq!(origin.asked_for("/none").len(), 1);
+    assert!(figure(&server, &["library", "tried_again", "scheduled"]) >= 5);
+    let output = server.output();
+    let words = "3 URLs of the [[prefetch]] on line";
+    assert!(output.contains(words), "{output}");
+}
+
+#[test]
 fn config_warms_with_the_profile_that_it_names() {
     let origin = Origin::start();
     origin.on("/bucket/a", |asked| match asked.field("authorization") {

@@ -67,6 +67,7 @@ pub(super) fn start_backstage(
         disk_max: disk_max(settings),
         profiles: Arc::clone(profiles),
         mailbox,
+        chance: super::uploads::random,
     })
     .map_err(LaunchError::Library)?;
     Ok(Backstage {

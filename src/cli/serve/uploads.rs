@@ -182,7 +182,7 @@ fn made_stale(url: String) -> PurgeOrder {
 }
 
 /// A number from 0 to 1 that nobody can foretell.
-fn random() -> f64 {
+pub(super) fn random() -> f64 {
     let mut bytes = [0; 4];
     let source = rustls::crypto::aws_lc_rs::default_provider().secure_random;
     match source.fill(&mut bytes) {

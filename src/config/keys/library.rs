@@ -136,6 +136,16 @@ pub(in crate::config) static LIBRARY: Table<LibrarySettings> = Table {
                 slot: |library| &mut library.gets,
             },
         ),
+        key(
+            "attempts",
+            "3",
+            "Most attempts of a get or a prefetch within its time, where an origin is down or answers with 429 or 5xx.",
+            Shape::Count {
+                min: 1,
+                max: 10,
+                slot: |library| &mut library.attempts,
+            },
+        ),
         timeout(
             "get_timeout",
             r#""300s""#,

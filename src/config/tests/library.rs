@@ -25,6 +25,7 @@ leases = 5
 size = "2MiB"
 group = "0"
 gets = 7
+attempts = 5
 get_timeout = "8s"
 queue = 9
 concurrency = 2
@@ -64,6 +65,7 @@ stale_while_revalidate = "3h"
         size: ByteSize::mib(2),
         group: Some(0),
         gets: 7,
+        attempts: 5,
         get_timeout: seconds(8),
         queue: 9,
         concurrency: 2,

@@ -6,8 +6,10 @@
 //! into what is stored of another.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Library;
+use super::again::Attempts;
 use super::allowed::is_wanted_type;
 use super::counts::LibraryCount;
 use super::failure::{Code, Failure};
@@ -80,13 +82,13 @@ impl Answered {
 
 impl Library {
     /// Brings what `url` stands for, asked for with the profile that is named. `progress` is told of the body as soon as there is
-    /// one; `seat` is taken where something has to be waited for.
+    /// one; `seat` is taken where something has to be waited for. What fails and may be over soon is tried again, by `attempts`.
     pub(super) async fn bring(
         &self,
         (url, profile): (&str, Option<&str>),
         how: How,
         progress: impl Fn(&Arc<Object>),
-        seat: &Seat,
+        (seat, mut attempts): (&Seat, Attempts),
     ) -> Result<Brought, Failure> {
         let plan = self.plan();
         let mut place = Place::of(url, profile, &plan)?;
@@ -94,7 +96,14 @@ impl Library {
         let mut is_hit = true;
         let mut may_try_again = true;
         loop {
-            let answered = self.answer(&place, &plan, how, seat).await?;
+            let answered = match self.answer(&place, &plan, how, seat).await {
+                Ok(answered) => answered,
+                Err(failure) => {
+                    let wait = attempts.wait(&failure, None).ok_or(failure)?;
+                    self.before_another(wait).await;
+                    continue;
+                }
+            };
             is_hit &= answered.status.hit;
             let status = answered.response.stored.status;
             if status == 200 {
@@ -114,12 +123,26 @@ impl Library {
                 }
             }
             if !is_redirect(status) {
-                return Err(not_a_file(&place, status));
+                let failure = not_a_file(&place, status);
+                if answered.status.hit || answered.status.stored {
+                    // It is remembered: the origin would not be asked.
+                    return Err(failure);
+                }
+                let retry_after = answered.response.fields.value("retry-after");
+                let wait = attempts.wait(&failure, retry_after).ok_or(failure)?;
+                self.before_another(wait).await;
+                continue;
             }
             let next = hops.next(&place, &answered.response.fields, &plan)?;
             self.counts.bump(LibraryCount::Redirects);
             place = next;
         }
+    }
+
+    /// Waits before another attempt.
+    async fn before_another(&self, wait: Duration) {
+        self.counts.bump(LibraryCount::AnotherAttempt);
+        tokio::time::sleep(wait).await;
     }
 
     /// Answers one request.

@@ -11,6 +11,7 @@
 //! Threads: calls come from the admin thread, answers from the fill threads; one thread of its own, "library", ends leases
 //! and works on prefetches.
 
+mod again;
 mod allowed;
 mod bring;
 mod counts;
@@ -39,6 +40,8 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+use self::again::Attempts;
+pub use self::again::Chance;
 pub use self::allowed::{HostPattern, public_only};
 use self::bring::{Brought, How};
 pub use self::counts::{LIBRARY_FAMILIES, LibraryCount, LibraryCounts};
@@ -108,6 +111,8 @@ pub struct LibraryStart {
     pub profiles: Arc<ArcSwap<Profiles>>,
     /// Where orders go and answers come.
     pub mailbox: Arc<Mailbox>,
+    /// Spreads attempts, so that what failed together does not come back together.
+    pub chance: Chance,
 }
 
 /// The library; shared by all who ask it.
@@ -123,6 +128,7 @@ pub struct Library {
     fillings: Fillings,
     prefetch: Prefetch,
     schedule: Schedule,
+    chance: Chance,
     counts: Arc<LibraryCounts>,
 }
 
@@ -197,6 +203,7 @@ impl Library {
             fillings: Fillings::default(),
             prefetch: Prefetch::new(Arc::clone(&counts)),
             schedule: Schedule::new(start.prefetches),
+            chance: start.chance,
             counts,
         });
         let thread = LibraryThread::start(&library).map_err(LibraryError::Thread)?;
@@ -312,7 +319,9 @@ impl Library {
         let got = async {
             let shelf = self.shelf()?;
             let asked = (order.url.as_str(), order.profile.as_deref());
-            let brought = self.bring(asked, how, |_| {}, &seat).await?;
+            let attempts = Attempts::new(settings.attempts, longest, self.chance);
+            let bringing = self.bring(asked, how, |_| {}, (&seat, attempts));
+            let brought = bringing.await?;
             let is_hit = brought.is_hit;
             self.leased(shelf, order, brought)
                 .await

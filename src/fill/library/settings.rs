@@ -31,6 +31,8 @@ pub struct LibrarySettings {
     pub group: Option<u32>,
     /// Most gets that wait at once.
     pub gets: usize,
+    /// Most attempts of a get, where those before failed by what may be over soon.
+    pub attempts: usize,
     /// Longest time of a get.
     pub get_timeout: Duration,
     /// The User-Agent of its requests.
@@ -58,6 +60,7 @@ impl Default for LibrarySettings {
             size: ByteSize::mib(1024),
             group: None,
             gets: 192,
+            attempts: 3,
             get_timeout: Duration::from_secs(300),
             user_agent: concat!("hotplate/", env!("CARGO_PKG_VERSION")).to_owned(),
             queue: 100,

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// The wait after `attempts` failures, 1 or more: doubled each time from `min`, at most `max`, of which the later half is left
 /// to chance (`random`, 0 to 1), so that what failed together does not come back together.
 #[must_use]
-pub(super) fn delay(attempts: u32, min: Duration, max: Duration, random: f64) -> Duration {
+pub(in crate::fill) fn delay(attempts: u32, min: Duration, max: Duration, random: f64) -> Duration {
     let doublings = attempts.saturating_sub(1).min(31);
     let longest = min.saturating_mul(1 << doublings).min(max);
     longest / 2 + (longest / 2).mul_f64(random.clamp(0.0, 1.0))

@@ -45,6 +45,7 @@ use std::sync::{Arc, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::{Notify, watch};
 
+pub(in crate::fill) use self::backoff::delay;
 pub use self::counts::{UPLOAD_FAMILIES, UploadCount, UploadCounts};
 pub use self::incoming::{Incoming, Order, Refused};
 use self::ledger::{Ledger, Phase};

@@ -20,6 +20,7 @@ use tokio::sync::{Notify, watch};
 pub use self::jobs::{JobLine, JobState, PrefetchOrder};
 use self::jobs::{Jobs, Start, queue_full};
 pub(super) use self::schedule::Schedule;
+use super::again::Attempts;
 use super::bring::How;
 use super::counts::{LibraryCount, LibraryCounts};
 use super::failure::{Code, Failure};
@@ -238,7 +239,8 @@ impl Library {
             let asked = (start.url.as_str(), start.profile.as_deref());
             // Jobs are bounded by `concurrency`.
             let seat = Seat::unbounded();
-            let bringing = self.bring(asked, how, show, &seat);
+            let attempts = Attempts::new(self.plan().settings.attempts, longest, self.chance);
+            let bringing = self.bring(asked, how, show, (&seat, attempts));
             match tokio::time::timeout(longest, bringing).await {
                 Ok(brought) => brought.map(|brought| brought.is_hit),
                 Err(_) => Err(timed_out(&start.url, longest)),
@@ -258,25 +260,24 @@ impl Library {
         self.prefetch.end(start.id, state);
     }
 
-    /// Adds a job of a schedule when there is room for it: in half of the queue, so that callers find room in the other.
-    async fn prefetch_when_there_is_room(&self, order: &PrefetchOrder) {
+    /// Adds a job of a schedule when there is room for it: in half of the queue, so that callers find room in the other. Its number; none
+    /// where it can't be fetched.
+    async fn prefetch_when_there_is_room(&self, order: &PrefetchOrder) -> Option<u64> {
         let mut ended = self.prefetch.ended.subscribe();
         loop {
             ended.borrow_and_update();
             let plan = self.plan();
             let half = (plan.settings.queue / 2).max(1);
             match self.add_job(order.clone(), &plan, half) {
-                Ok(_) => return,
+                Ok(line) => return Some(line.id),
                 Err(failure) if failure.code == Code::QueueFull => {
-                    if ended.changed().await.is_err() {
-                        return;
-                    }
+                    ended.changed().await.ok()?;
                 }
                 Err(failure) => {
                     // The reason has the whole URL.
                     let (url, code) = (without_query(&order.url), failure.code.name());
                     tracing::warn!("{url} is not prefetched: {code}");
-                    return;
+                    return None;
                 }
             }
         }

@@ -1,20 +1,34 @@
 //! `[[prefetch]]`: what is warmed at start, and from time to time.
 //!
 //! Each table has a task of its own on the library's thread. A reload ends those whose table has gone or changed, begins new ones, and
-//! leaves the others to their times.
+//! leaves the others to their times. What could not be fetched for a reason that may pass, such as an origin that is down when this machine
+//! starts, is ordered again until it is there, or until the next round.
 
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::super::Library;
+use super::super::again::may_pass;
+use super::super::counts::LibraryCount;
 use super::super::settings::PrefetchRule;
-use super::PrefetchOrder;
+use super::{JobState, PrefetchOrder};
+use crate::fill::upload::delay;
 
 /// Largest file of URLs.
 const FILE_BYTES_MAX: u64 = 64 << 20;
+
+/// The wait before what failed is ordered again; it doubles with each further time.
+const AGAIN_MIN: Duration = Duration::from_secs(2);
+/// The longest such wait.
+const AGAIN_MAX: Duration = Duration::from_secs(300);
+
+/// Jobs that a table has before those that have ended are sorted out.
+const UNDER_WAY_MAX: usize = 256;
 
 /// The tables, as they are to be from now on.
 #[derive(Debug)]
@@ -68,27 +82,93 @@ fn is_same(one: &PrefetchRule, other: &PrefetchRule) -> bool {
 /// Orders what a table says, now and after each interval.
 async fn warm(library: Arc<Library>, rule: PrefetchRule) {
     loop {
-        let urls = match &rule.file {
-            Some(file) => {
-                let file = file.clone();
-                let read = tokio::task::spawn_blocking(move || urls_of(&file)).await;
-                read.unwrap_or_default()
-            }
-            None => Vec::new(),
-        };
-        for url in rule.urls.iter().chain(&urls) {
+        let mut urls = rule.urls.clone();
+        if let Some(file) = &rule.file {
+            let file = file.clone();
+            let read = tokio::task::spawn_blocking(move || urls_of(&file)).await;
+            urls.extend(read.unwrap_or_default());
+        }
+        let mut round = Round::default();
+        round.order(&library, &rule, urls).await;
+        if rule.interval.is_zero() {
+            round.finish(&library, &rule).await;
+            return;
+        }
+        let mut next = pin!(tokio::time::sleep(rule.interval));
+        tokio::select! {
+            () = round.finish(&library, &rule) => next.await,
+            () = &mut next => {}
+        }
+    }
+}
+
+/// What a table had fetched, and what has become of it.
+#[derive(Default)]
+struct Round {
+    /// Jobs that may not have ended.
+    under_way: Vec<(u64, String)>,
+    /// URLs that could not be fetched for a reason that may pass.
+    failed: Vec<String>,
+}
+
+impl Round {
+    /// Orders URLs, as fast as there is room for them.
+    async fn order(&mut self, library: &Library, rule: &PrefetchRule, urls: Vec<String>) {
+        let mut look_at = UNDER_WAY_MAX;
+        for url in urls {
             let order = PrefetchOrder {
-                url: url.clone(),
+                url,
                 profile: Some(rule.profile.clone()).filter(|name| !name.is_empty()),
                 refresh: rule.refresh,
                 priority: i32::try_from(rule.priority).unwrap_or(i32::MAX),
             };
-            library.prefetch_when_there_is_room(&order).await;
+            if let Some(id) = library.prefetch_when_there_is_room(&order).await {
+                self.under_way.push((id, order.url));
+            }
+            // Long before they are forgotten.
+            if self.under_way.len() >= look_at {
+                self.look(library);
+                look_at = UNDER_WAY_MAX.max(self.under_way.len() * 2);
+            }
         }
-        if rule.interval.is_zero() {
-            return;
+    }
+
+    /// Waits for their ends, and has those that failed fetched again, less and less often, until none does.
+    async fn finish(&mut self, library: &Library, rule: &PrefetchRule) {
+        for failures in 1.. {
+            let ids: Vec<u64> = self.under_way.iter().map(|(id, _)| *id).collect();
+            library.all_end(&ids).await;
+            self.look(library);
+            if self.failed.is_empty() {
+                return;
+            }
+            let wait = delay(failures, AGAIN_MIN, AGAIN_MAX, (library.chance)());
+            tracing::warn!(
+                "{} URLs of the [[prefetch]] on line {} could not be fetched; they are tried again in {:.1} s",
+                self.failed.len(),
+                rule.line,
+                wait.as_secs_f64(),
+            );
+            tokio::time::sleep(wait).await;
+            let failed = std::mem::take(&mut self.failed);
+            for _ in &failed {
+                library.counts.bump(LibraryCount::ScheduledAgain);
+            }
+            self.order(library, rule, failed).await;
         }
-        tokio::time::sleep(rule.interval).await;
+    }
+
+    /// Sorts out what has ended.
+    fn look(&mut self, library: &Library) {
+        let Self { under_way, failed } = self;
+        under_way.retain_mut(|(id, url)| match library.job(*id).map(|job| job.state) {
+            Ok(state) if !state.is_end() => true,
+            Ok(JobState::Failed(failure)) if may_pass(&failure) => {
+                failed.push(std::mem::take(url));
+                false
+            }
+            _ => false,
+        });
     }
 }
 
