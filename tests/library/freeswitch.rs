@@ -491,3 +491,35 @@ fn put_of_what_is_not_read_for_others_is_err_zero_as_of_a_file_that_cannot_be_op
     }
     assert!(origin.asked().is_empty());
 }
+
+#[test]
+fn cache_status_tells_how_the_cache_handled_it() {
+    let mut origin = Origin::start();
+    origin.serve("/a.wav", Made::new(1, 5000).max_age(600));
+    origin.says("/403.wav", reply(403).body(""));
+    let server = Shelf::open().start();
+    let url = |name: &str| format!("{}/{name}", origin.url());
+    let status = |line: &str| say(&server, line).needs("cache-status").to_owned();
+    let [a, forbidden, gone] = ["a.wav", "403.wav", "gone.wav"].map(url);
+    let miss = status(&format!("http_get {a}"));
+    assert!(miss.starts_with("hotplate; fwd=uri-miss; stored"), "{miss}");
+    for line in ["http_get", "http_tryget"] {
+        let hit = status(&format!("{line} {a}"));
+        assert!(hit.starts_with("hotplate; hit; ttl="), "{line}: {hit}");
+    }
+    let refused = status(&format!("http_get {forbidden}"));
+    assert!(refused.starts_with("hotplate; fwd=uri-miss"), "{refused}");
+    let body = serde_json::json!({"url": forbidden});
+    let told = crate::shelf::told(crate::shelf::post(&server, "get", &body).expect(502));
+    assert_eq!(told["cache_status"], *refused, "{told}");
+    origin.go_down();
+    let down = status(&format!("http_get {gone}"));
+    assert_eq!(down, "hotplate; fwd=miss; detail=origin-unreachable");
+    // No origin was to be asked.
+    for line in [
+        "http_tryget http://other.test/a",
+        "http_prefetch http://other.test/a",
+    ] {
+        assert_eq!(say(&server, line).field("cache-status"), None, "{line}");
+    }
+}

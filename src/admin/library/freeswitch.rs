@@ -1,7 +1,7 @@
 //! `POST /api/fs`: FreeSWITCH's words for its HTTP cache, answered byte for byte as mod_http_cache does.
 //!
 //! The replies have no room for a reason. It stands beside them, in fields of the answer: `Hotplate-Code`, `Hotplate-Fault` and
-//! `Hotplate-Reason`.
+//! `Hotplate-Reason`. How the cache handled a get stands in Cache-Status, as a client of HTTP would have got it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use super::{RETRY_AFTER_SECONDS, remove_url};
 use crate::admin::observed::Observed;
 use crate::admin::operator::purge::{Meant, PurgeOrder};
 use crate::admin::route::{Answer, TEXT, answer};
-use crate::fill::library::{Code, Failure, GetOrder, Library, Party, PrefetchOrder};
+use crate::fill::library::{Code, Failure, GetOrder, Got, Library, Party, PrefetchOrder};
 use crate::fill::upload::{Order, Refused, State, Status, Uploads};
 
 /// How long a put waits for its origin: as long as mod_http_cache gives a transfer. The upload itself goes on.
@@ -26,6 +26,8 @@ const PUT_PATIENCE: Duration = Duration::from_secs(300);
 struct Reply {
     text: String,
     why: Option<Why>,
+    /// The Cache-Status of what was got.
+    cache_status: Option<String>,
 }
 
 /// Why: the library's words, or those of uploads.
@@ -33,6 +35,7 @@ struct Why {
     code: &'static str,
     fault: Party,
     reason: String,
+    cache_status: Option<Box<str>>,
 }
 
 impl Why {
@@ -47,6 +50,7 @@ impl From<Failure> for Why {
             code: failure.code.name(),
             fault: failure.code.party(),
             reason: failure.reason,
+            cache_status: failure.cache_status,
         }
     }
 }
@@ -57,6 +61,7 @@ impl From<&Refused> for Why {
             code: refused.code(),
             fault: refused.party(),
             reason: refused.to_string(),
+            cache_status: None,
         }
     }
 }
@@ -66,13 +71,21 @@ impl Reply {
         Self {
             text: text.into(),
             why: None,
+            cache_status: None,
+        }
+    }
+
+    fn got(got: Got) -> Self {
+        Self {
+            cache_status: Some(got.cache_status),
+            ..Self::said(got.leased.path.to_string_lossy())
         }
     }
 
     fn failed(text: impl Into<String>, why: impl Into<Why>) -> Self {
         Self {
-            text: text.into(),
             why: Some(why.into()),
+            ..Self::said(text)
         }
     }
 }
@@ -96,8 +109,8 @@ pub(super) async fn command(observed: &Observed, library: &Arc<Library>, body: &
             // Always well, there: even for what is not stored, and no URL.
             let removed = remove_url(library, &observed.cache, &url).await;
             Reply {
-                text: "+OK\n".to_owned(),
                 why: removed.err().map(Why::from),
+                ..Reply::said("+OK\n")
             }
         }
         Words::Clear => clear(observed).await,
@@ -120,14 +133,14 @@ async fn get(library: &Library, options: &Options, url: String) -> Reply {
         return Reply::said("download");
     }
     match library.get(&order).await {
-        Ok(got) => Reply::said(got.leased.path.to_string_lossy()),
+        Ok(got) => Reply::got(got),
         Err(failure) => Reply::failed("-ERR\n", failure),
     }
 }
 
 async fn tryget(library: &Library, options: &Options, url: String) -> Reply {
     match library.tryget(&order(library, options, url)).await {
-        Ok(got) => Reply::said(got.leased.path.to_string_lossy()),
+        Ok(got) => Reply::got(got),
         Err(failure) => {
             let text = match failure.code {
                 Code::Absent | Code::Stale | Code::BeingFilled => "-ERR download\n",
@@ -167,8 +180,8 @@ async fn clear(observed: &Observed) -> Reply {
         Err(_) => Some(Why::new(Code::DiskFailed, "it broke off")),
     };
     Reply {
-        text: "+OK\n".to_owned(),
         why,
+        ..Reply::said("+OK\n")
     }
 }
 
@@ -243,6 +256,11 @@ fn told(reply: Reply) -> Answer {
         false => StatusCode::OK,
     };
     let mut answer = answer(status, TEXT, reply.text);
+    let refused = |why: &Why| why.cache_status.clone().map(String::from);
+    let handled = reply.cache_status.or(reply.why.as_ref().and_then(refused));
+    if let Some(value) = handled.and_then(|handled| HeaderValue::try_from(handled).ok()) {
+        answer.headers_mut().insert("cache-status", value);
+    }
     if let Some(why) = reply.why {
         let headers = answer.headers_mut();
         if status == StatusCode::TOO_MANY_REQUESTS {

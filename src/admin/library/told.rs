@@ -112,6 +112,8 @@ pub(super) struct ToldFailure<'f> {
     fault: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     origin_status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_status: Option<&'f str>,
 }
 
 impl<'f> From<&'f Failure> for ToldFailure<'f> {
@@ -121,6 +123,7 @@ impl<'f> From<&'f Failure> for ToldFailure<'f> {
             code: failure.code.name(),
             fault: failure.code.party().name(),
             origin_status: failure.origin_status,
+            cache_status: failure.cache_status.as_deref(),
         }
     }
 }

@@ -105,10 +105,12 @@ impl Library {
                 }
             };
             is_hit &= answered.status.hit;
+            let handled = answered.status;
             let status = answered.response.stored.status;
             if status == 200 {
                 self.trails.note(hops.first(), hops.urls());
-                self.check(&place, &plan, &answered)?;
+                let checked = self.check(&place, &plan, &answered);
+                checked.map_err(|failure| failure.handled(&handled))?;
                 progress(&answered.object);
                 match self.whole(&place, &answered, seat).await {
                     Err(fault) if fault.is_passing() && may_try_again => {
@@ -118,12 +120,14 @@ impl Library {
                         may_try_again = false;
                         continue;
                     }
-                    Err(fault) => return Err(Failure::of_body(fault, &place.url)),
+                    Err(fault) => {
+                        return Err(Failure::of_body(fault, &place.url).handled(&handled));
+                    }
                     Ok(()) => return Ok(self.brought(place, answered, is_hit)),
                 }
             }
             if !is_redirect(status) {
-                let failure = not_a_file(&place, status);
+                let failure = not_a_file(&place, status).handled(&handled);
                 if answered.status.hit || answered.status.stored {
                     // It is remembered: the origin would not be asked.
                     return Err(failure);
@@ -133,7 +137,8 @@ impl Library {
                 self.before_another(wait).await;
                 continue;
             }
-            let next = hops.next(&place, &answered.response.fields, &plan)?;
+            let next = hops.next(&place, &answered.response.fields, &plan);
+            let next = next.map_err(|failure| failure.handled(&handled))?;
             self.counts.bump(LibraryCount::Redirects);
             place = next;
         }
@@ -168,7 +173,7 @@ impl Library {
             Some(Outcome::Fetched(fetched))
                 if how == How::Anew && fetched.rule == Rule::StaleIfError =>
             {
-                Err(not_refreshed(place, &fetched))
+                Err(not_refreshed(place, &fetched).handled(&fetched.status))
             }
             Some(Outcome::Fetched(fetched)) => Ok(Answered::of(*fetched)),
             Some(Outcome::NotFetched(rule)) => Err(Failure::of_rule(rule, &place.url)),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::policy::cache_status::CacheStatus;
 use crate::policy::rule::Rule;
 use crate::store::body_fault::BodyFault;
 
@@ -151,6 +152,8 @@ pub struct Failure {
     pub reason: String,
     /// The origin's status, where it is that.
     pub origin_status: Option<u16>,
+    /// The Cache-Status that a client would have got, where it had come to asking the origin.
+    pub cache_status: Option<Box<str>>,
 }
 
 impl Failure {
@@ -160,6 +163,27 @@ impl Failure {
             code,
             reason: reason.into(),
             origin_status: None,
+            cache_status: None,
+        }
+    }
+
+    /// The failure of a request that was handled so.
+    pub(super) fn handled(self, status: &CacheStatus) -> Self {
+        let mut value = Vec::new();
+        status.append_value(&mut value);
+        let value = String::from_utf8_lossy(&value);
+        Self {
+            cache_status: Some(value.into()),
+            ..self
+        }
+    }
+
+    /// The failure of a request for which this rule decided.
+    pub(super) fn by_rule(self, rule: Rule) -> Self {
+        let value = format!("hotplate; {}", rule.outcome());
+        Self {
+            cache_status: Some(value.into()),
+            ..self
         }
     }
 
@@ -202,7 +226,7 @@ impl Failure {
                 "the origin's answer makes no sense, or broke off",
             ),
         };
-        Self::new(code, format!("{url}: {why}"))
+        Self::new(code, format!("{url}: {why}")).by_rule(rule)
     }
 
     /// The failure of a fetch whose body did not come to its end.

@@ -65,6 +65,7 @@ use crate::http::fields::FieldLines as _;
 use crate::http::mime;
 use crate::index::responses::Responses;
 use crate::index::sites::SiteTable;
+use crate::policy::rule::Rule;
 use crate::store::disk::Extension;
 use crate::sys::clock;
 use crate::units::UnixSeconds;
@@ -458,6 +459,7 @@ fn timed_out(url: &str, longest: Duration) -> Failure {
             "{url} was not there, whole, within {seconds} s (library.get_timeout, or the timeout of the request)"
         ),
     )
+    .by_rule(Rule::OriginTimeout)
 }
 
 fn no_lease(id: &str) -> Failure {
