@@ -1,11 +1,12 @@
 //! What is told of the disk store and of the media library: one table for the metrics, the statistics and the documentation.
 
 use prometheus_client::metrics::MetricType;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::metrics::ProcessFamily;
 use crate::fill::disk::{DiskTier, TIER_FAMILIES};
 use crate::fill::library::{LIBRARY_FAMILIES, Library};
+use crate::stats::Durations;
 use crate::stats::counters::Family;
 use crate::store::disk::{DiskStats, Health};
 
@@ -129,7 +130,26 @@ pub(super) fn library_json(library: &Library) -> Map<String, Value> {
         "hotplate_library_",
         |counter| library.counts().read(counter),
     );
+    let times = library.times();
+    let times = [
+        ("hit", &times.hit),
+        ("fetched", &times.fetched),
+        ("failed", &times.failed),
+    ];
+    figures.insert("get_duration_seconds".to_owned(), durations_json(times));
     figures
+}
+
+/// How many there were of each, and how many seconds they took together.
+pub(super) fn durations_json<'d>(
+    samples: impl IntoIterator<Item = (&'static str, &'d Durations)>,
+) -> Value {
+    let samples = samples.into_iter().map(|(name, durations)| {
+        let read = durations.read();
+        let told = json!({"count": read.count, "sum": read.sum_seconds});
+        (name.to_owned(), told)
+    });
+    samples.collect::<Map<_, _>>().into()
 }
 
 fn append<C: Copy>(

@@ -24,6 +24,7 @@ use crate::fill::library::LIBRARY_FAMILIES;
 use crate::fill::origin::OriginFault;
 use crate::fill::upload::UPLOAD_FAMILIES;
 use crate::index::cached::IndexStats;
+use crate::stats::Durations;
 use crate::stats::counters::{FAMILIES, Family, Kind};
 
 /// The text formats.
@@ -161,6 +162,24 @@ process_families! {
     "When the process started, in seconds since 1970."
 }
 
+/// How long gets of the library take.
+pub const GET_TIMES: ProcessFamily = ProcessFamily {
+    name: "hotplate_library_get_duration_seconds",
+    kind: MetricType::Histogram,
+    unit: "seconds",
+    label: "result",
+    help: "Time of the media library's gets, by where the bytes came from: hit, fetched, or failed.",
+};
+
+/// How long attempts to upload take.
+pub const ATTEMPT_TIMES: ProcessFamily = ProcessFamily {
+    name: "hotplate_upload_attempt_duration_seconds",
+    kind: MetricType::Histogram,
+    unit: "seconds",
+    label: "result",
+    help: "Time of attempts to upload, by what came of them: done or failed.",
+};
+
 /// Upper bounds of the latency buckets in nanoseconds: 1-2-5 steps from 5 us to 10 s, then the recorder's end.
 const LATENCY_BOUNDS: [u64; 21] = [
     5_000,
@@ -242,6 +261,9 @@ impl Scrape {
         page.counted(KEEPER_FAMILIES, |counter| fills.read(counter))?;
         if let Some(uploads) = &self.observed.uploads {
             page.counted(UPLOAD_FAMILIES, |counter| uploads.counts().read(counter))?;
+            let times = uploads.times();
+            let samples = [("done", &times.done), ("failed", &times.failed)];
+            page.durations(&ATTEMPT_TIMES, samples)?;
         }
         page.labelled(
             REFUSALS.name,
@@ -320,7 +342,14 @@ impl Scrape {
         let Some(library) = &self.observed.library else {
             return Ok(());
         };
-        page.counted(LIBRARY_FAMILIES, |counter| library.counts().read(counter))
+        page.counted(LIBRARY_FAMILIES, |counter| library.counts().read(counter))?;
+        let times = library.times();
+        let samples = [
+            ("hit", &times.hit),
+            ("fetched", &times.fetched),
+            ("failed", &times.failed),
+        ];
+        page.durations(&GET_TIMES, samples)
     }
 
     fn origins(&self, page: &mut Page<'_>) -> fmt::Result {
@@ -434,6 +463,30 @@ impl Page<'_> {
         samples: impl IntoIterator<Item = (&'static str, u64)>,
     ) -> fmt::Result {
         self.labelled(family.name, family.kind, family.help, family.label, samples)
+    }
+
+    /// One family of histograms.
+    fn durations<'d>(
+        &mut self,
+        family: &ProcessFamily,
+        samples: impl IntoIterator<Item = (&'static str, &'d Durations)>,
+    ) -> fmt::Result {
+        let ProcessFamily { name, help, .. } = family;
+        let mut metric = self
+            .encoder
+            .encode_descriptor(name, help, None, family.kind)?;
+        for (value, durations) in samples {
+            let read = durations.read();
+            metric
+                .encode_family(&[(family.label, value)])?
+                .encode_histogram::<NoLabelSet>(
+                    read.sum_seconds,
+                    read.count,
+                    &read.buckets,
+                    None,
+                )?;
+        }
+        Ok(())
     }
 
     /// One family of counters or gauges; an empty label stands for none.

@@ -8,7 +8,7 @@ use std::fmt::{self, Write};
 use prometheus_client::metrics::MetricType;
 
 use super::disk_figures::{DISK_FAMILIES, DISK_WORKS};
-use super::metrics::{PROCESS_FAMILIES, ProcessFamily};
+use super::metrics::{ATTEMPT_TIMES, GET_TIMES, PROCESS_FAMILIES, ProcessFamily};
 use crate::fill::disk::TIER_FAMILIES;
 use crate::fill::keeper::KEEPER_FAMILIES;
 use crate::fill::library::LIBRARY_FAMILIES;
@@ -49,6 +49,8 @@ pub fn markdown() -> Result<String, fmt::Error> {
     let own = DISK_FAMILIES.iter().map(|one| &one.family);
     let disk = std::iter::once(&DISK_WORKS).chain(own);
     process_table(&mut page, "Of the disk store, where there is one", disk)?;
+    let times = [&GET_TIMES, &ATTEMPT_TIMES].into_iter();
+    process_table(&mut page, "How long gets and uploads take", times)?;
     process_table(&mut page, "Of the whole process", PROCESS_FAMILIES.iter())?;
     Ok(page)
 }

@@ -174,7 +174,11 @@ impl<'a> StatsReport<'a> {
                     let read = |counter| uploads.counts().read(counter);
                     (name.to_owned(), family_value(family, read))
                 });
-                families.collect()
+                let times = uploads.times();
+                let times = [("done", &times.done), ("failed", &times.failed)];
+                let times = disk_figures::durations_json(times);
+                let name = "upload_attempt_duration_seconds".to_owned();
+                families.chain([(name, times)]).collect()
             }),
             origins: Origins::of(&reading.origins),
             access_log: observed.access_log.as_ref().map(|counts| AccessLogReport {

@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod counters;
+pub mod durations;
 pub mod latency;
 pub mod record;
 pub mod shared;
@@ -14,6 +15,7 @@ pub mod worker;
 
 pub use access::{AccessRecord, AccessSink};
 pub use counters::Counter;
+pub use durations::Durations;
 pub use latency::LatencyRecorder;
 pub use shared::{Countable, Held, SharedCounts};
 pub use worker::{REFUSALS_MAX, WorkerStats};

@@ -420,3 +420,37 @@ fn origin_that_is_down_or_busy_for_a_moment_is_asked_again() {
         assert_eq!(bytes(&waits.join().expect("it is there")), b"abc");
     });
 }
+
+#[test]
+fn durations_of_gets_are_told_by_their_result() {
+    let origin = Origin::start();
+    let slow = Duration::from_millis(60);
+    origin.on("/a.wav", move |_| {
+        pause(slow);
+        reply(200).max_age(600).body("abc")
+    });
+    let server = Shelf::open().start();
+    let url = |name: &str| format!("{}{name}", origin.url());
+    for _ in 0..3 {
+        got(&server, &url("/a.wav"));
+    }
+    fails(&server, &url("/none"), (404, "not_found", "origin"));
+    let page = String::from_utf8(server.ask_admin(&get("/metrics")).body).expect("UTF-8");
+    let name = "hotplate_library_get_duration_seconds";
+    for line in [
+        format!("# TYPE {name} histogram\n"),
+        format!("{name}_count{{result=\"hit\"}} 2\n"),
+        format!("{name}_count{{result=\"fetched\"}} 1\n"),
+        format!("{name}_count{{result=\"failed\"}} 1\n"),
+        format!("{name}_bucket{{le=\"0.05\",result=\"fetched\"}} 0\n"),
+        format!("{name}_bucket{{le=\"+Inf\",result=\"fetched\"}} 1\n"),
+    ] {
+        assert!(page.contains(&line), "{line}{page}");
+    }
+    let stats = told(&server.ask_admin(&get("/api/stats")));
+    let sum = &stats["library"]["get_duration_seconds"]["fetched"]["sum"];
+    assert!(
+        sum.as_f64().is_some_and(|sum| sum >= slow.as_secs_f64()),
+        "{stats}"
+    );
+}

@@ -59,3 +59,44 @@ fn server_without_a_spool_says_that_uploads_are_off() {
     assert_why(&change(&server, "drop", 1), 503, off);
     assert_why(&server.ask_admin(&get("/api/cache/uploads")), 503, off);
 }
+
+#[test]
+fn user_agent_is_the_configs_and_durations_are_told() {
+    let origin = Origin::start();
+    origin.says("/a", reply(201).body(""));
+    origin.says("/b", reply(403).body(""));
+    let mut server = before(&origin.url(), "user_agent = \"recorder/7\"");
+    put(&server, &url("/a"), "&wait=true", b"x").expect(200);
+    put(&server, &url("/b"), "&wait=true", b"x").expect(502);
+    let agents: Vec<_> = origin
+        .asked()
+        .into_iter()
+        .map(|asked| asked.field("user-agent").map(str::to_owned))
+        .collect();
+    assert_eq!(
+        agents,
+        [Some("recorder/7".to_owned()), Some("recorder/7".to_owned())]
+    );
+    let page = String::from_utf8(server.ask_admin(&get("/metrics")).body).expect("UTF-8");
+    for result in ["done", "failed"] {
+        let line =
+            format!("hotplate_upload_attempt_duration_seconds_count{{result=\"{result}\"}} 1\n");
+        assert!(page.contains(&line), "{page}");
+    }
+    let stats = server.ask_admin(&get("/api/stats")).json();
+    let times = &stats["uploads"]["upload_attempt_duration_seconds"];
+    assert_eq!(times["done"]["count"], 1, "{times}");
+    assert!(
+        times["done"]["sum"].as_f64().is_some_and(|sum| sum > 0.0),
+        "{times}"
+    );
+    // A reload changes it, and "" sends none.
+    let site = &mut server.config.sites[0];
+    *site = site.replace("recorder/7", "");
+    server.reload();
+    crate::harness::eventually(crate::queue::PATIENCE, "none is sent", || {
+        put(&server, &url("/a"), "&wait=true", b"x").expect(200);
+        let asked = origin.asked().pop().expect("a request");
+        asked.field("user-agent").is_none()
+    });
+}

@@ -91,6 +91,7 @@ fn hosts(settings: &Settings) -> UploadHosts {
         patterns: settings.upload.hosts.clone(),
         allow_private: settings.upload.allow_private,
         origin: settings.library.origin.clone(),
+        user_agent: settings.upload.user_agent.clone(),
         files: ReadableFiles {
             patterns: settings.upload.files.clone(),
             group: settings.library.group,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::shape::{Shape, Table};
 use super::super::{origin_url, values};
-use super::{HOSTS_MAX, key};
+use super::{FIELD_FORM, HOSTS_MAX, key};
 use crate::fill::upload::UploadSettings;
 use crate::units::ByteSize;
 
@@ -110,6 +110,18 @@ pub(in crate::config) static UPLOAD: Table<UploadSettings> = Table {
                 min: ByteSize::kib(64),
                 max: ByteSize::mib(4 << 10),
                 slot: |upload| &mut upload.part_size,
+            },
+        ),
+        key(
+            "user_agent",
+            concat!("\"hotplate/", env!("CARGO_PKG_VERSION"), "\""),
+            "The User-Agent of requests with uploads.",
+            Shape::Text {
+                accepts: FIELD_FORM,
+                set: |upload, text, _| {
+                    upload.user_agent = values::field_value(text)?;
+                    Ok(())
+                },
             },
         ),
         key(

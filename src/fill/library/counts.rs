@@ -1,8 +1,8 @@
 //! What the library has done, for other threads to read.
 
 use super::failure::{Code, Party};
-use crate::stats::SharedCounts;
 use crate::stats::counters::counters;
+use crate::stats::{Durations, SharedCounts};
 
 counters! {
     /// A counter or gauge of the library; indexes [`LibraryCounts`].
@@ -84,6 +84,17 @@ counters! {
 
     "hotplate_library_prefetches_merged" Counter in "jobs",
     "Prefetches that were asked for while one of the same URL waited or ran." { PrefetchMerged }
+}
+
+/// How long gets took, by the result that they are counted with.
+#[derive(Debug, Default)]
+pub struct GetTimes {
+    /// Those of what was stored.
+    pub hit: Durations,
+    /// Those of what was fetched.
+    pub fetched: Durations,
+    /// Those that failed, through whose fault ever.
+    pub failed: Durations,
 }
 
 /// The library's counters and gauges.

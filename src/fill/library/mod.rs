@@ -44,7 +44,7 @@ use self::again::Attempts;
 pub use self::again::Chance;
 pub use self::allowed::{HostPattern, public_only};
 use self::bring::{Brought, How};
-pub use self::counts::{LIBRARY_FAMILIES, LibraryCount, LibraryCounts};
+pub use self::counts::{GetTimes, LIBRARY_FAMILIES, LibraryCount, LibraryCounts};
 pub use self::deposit::SentTo;
 pub use self::failure::{Code, Failure, Party};
 use self::folder::{lease_name, lease_of};
@@ -131,6 +131,7 @@ pub struct Library {
     schedule: Schedule,
     chance: Chance,
     counts: Arc<LibraryCounts>,
+    times: GetTimes,
 }
 
 /// What is asked for.
@@ -206,6 +207,7 @@ impl Library {
             schedule: Schedule::new(start.prefetches),
             chance: start.chance,
             counts,
+            times: GetTimes::default(),
         });
         let thread = LibraryThread::start(&library).map_err(LibraryError::Thread)?;
         Ok((library, thread))
@@ -230,17 +232,34 @@ impl Library {
         &self.counts
     }
 
+    /// How long gets took.
+    #[must_use]
+    pub fn times(&self) -> &GetTimes {
+        &self.times
+    }
+
     /// The path of what a URL stands for, fetched where it is not stored or not fresh.
     ///
     /// # Errors
     /// Whatever kept it from being there.
     pub async fn get(&self, order: &GetOrder) -> Result<Got, Failure> {
+        let began = clock::mono();
         let got = self.get_in_time(order).await;
-        match &got {
-            Ok((_, true)) => self.counts.bump(LibraryCount::GetHit),
-            Ok((_, false)) => self.counts.bump(LibraryCount::GetFetched),
-            Err(failure) => self.counts.failed(failure.code),
-        }
+        let times = match &got {
+            Ok((_, true)) => {
+                self.counts.bump(LibraryCount::GetHit);
+                &self.times.hit
+            }
+            Ok((_, false)) => {
+                self.counts.bump(LibraryCount::GetFetched);
+                &self.times.fetched
+            }
+            Err(failure) => {
+                self.counts.failed(failure.code);
+                &self.times.failed
+            }
+        };
+        times.record(clock::mono().since(began));
         got.map(|(got, _)| got)
     }
 

@@ -1,7 +1,7 @@
 //! What uploads have done, for other threads to read.
 
-use crate::stats::SharedCounts;
 use crate::stats::counters::counters;
+use crate::stats::{Durations, SharedCounts};
 
 counters! {
     /// A counter or gauge of uploads; indexes [`UploadCounts`].
@@ -57,6 +57,15 @@ counters! {
 
     "hotplate_upload_spool_bytes" Gauge in "bytes",
     "Bytes of files that wait to be uploaded, those given up included." { SpoolBytes }
+}
+
+/// How long attempts took, by what came of them.
+#[derive(Debug, Default)]
+pub struct AttemptTimes {
+    /// Those after which the file was at its origin.
+    pub done: Durations,
+    /// Those that failed, or were refused.
+    pub failed: Durations,
 }
 
 /// The uploads' counters.

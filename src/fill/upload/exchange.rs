@@ -136,8 +136,11 @@ impl Road<'_> {
         let origin = self.origins.of(target)?;
         let mut fields = Fields::new();
         fields.push(b"Host", target.host.as_bytes());
-        let agent = concat!("hotplate/", env!("CARGO_PKG_VERSION"));
-        fields.push(b"User-Agent", agent.as_bytes());
+        let hosts = self.routes.hosts.load();
+        if !hosts.user_agent.is_empty() {
+            fields.push(b"User-Agent", hosts.user_agent.as_bytes());
+        }
+        drop(hosts);
         for (name, value) in asking.fields {
             fields.push(name.as_bytes(), value.as_bytes());
         }

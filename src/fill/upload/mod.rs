@@ -46,7 +46,7 @@ use std::sync::{Arc, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::{Notify, watch};
 
 pub(in crate::fill) use self::backoff::delay;
-pub use self::counts::{UPLOAD_FAMILIES, UploadCount, UploadCounts};
+pub use self::counts::{AttemptTimes, UPLOAD_FAMILIES, UploadCount, UploadCounts};
 pub use self::incoming::{Incoming, Order, Refused};
 use self::ledger::{Ledger, Phase};
 pub use self::readable::ReadableFiles;
@@ -70,6 +70,7 @@ pub struct Uploads {
     settings: UploadSettings,
     routes: Routes,
     counts: Arc<UploadCounts>,
+    times: AttemptTimes,
     /// Wakes the thread.
     wake: Notify,
     /// Tells those who wait that something has changed.
@@ -100,6 +101,7 @@ impl Uploads {
             settings,
             routes,
             counts,
+            times: AttemptTimes::default(),
             wake: Notify::new(),
             changed: watch::Sender::new(()),
             closing: OnceLock::new(),
@@ -110,6 +112,12 @@ impl Uploads {
     #[must_use]
     pub fn counts(&self) -> &UploadCounts {
         &self.counts
+    }
+
+    /// How long attempts took.
+    #[must_use]
+    pub fn times(&self) -> &AttemptTimes {
+        &self.times
     }
 
     /// The spool's folder.

@@ -26,6 +26,8 @@ pub struct UploadSettings {
     pub concurrency: usize,
     /// Files that are larger go to S3 and Azure in parts of this size, or larger ones where there would be too many.
     pub part_size: ByteSize,
+    /// The User-Agent of its requests; empty: none.
+    pub user_agent: String,
     /// The wait after the first failure; it doubles with each further one.
     pub retry_min: Duration,
     /// The longest wait between two attempts.
@@ -39,16 +41,18 @@ pub struct UploadSettings {
 }
 
 impl UploadSettings {
-    /// Whether more than the hosts and the files differs, which alone can change while the queue lives.
+    /// Whether more than the hosts, the files and the User-Agent differs, which alone can change while the queue lives.
     #[must_use]
     pub fn needs_restart(&self, new: &Self) -> bool {
         let hosts = new.hosts.clone();
         let allow_private = new.allow_private;
         let files = new.files.clone();
+        let user_agent = new.user_agent.clone();
         *new != Self {
             hosts,
             allow_private,
             files,
+            user_agent,
             ..self.clone()
         }
     }
@@ -65,6 +69,7 @@ impl Default for UploadSettings {
             size: ByteSize::mib(20 << 10),
             concurrency: 4,
             part_size: ByteSize::mib(16),
+            user_agent: concat!("hotplate/", env!("CARGO_PKG_VERSION")).to_owned(),
             retry_min: Duration::from_secs(1),
             retry_max: Duration::from_secs(600),
             give_up: Duration::from_secs(7 * 24 * 3600),

@@ -47,6 +47,8 @@ pub struct UploadHosts {
     pub allow_private: bool,
     /// How they are reached where no profile says it; has no URLs.
     pub origin: OriginRule,
+    /// The User-Agent of requests, also of those to sites and profiles; empty: none.
+    pub user_agent: String,
     /// The files of this machine that are read for who names them.
     pub files: ReadableFiles,
 }

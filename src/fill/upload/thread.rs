@@ -172,8 +172,15 @@ impl Sender {
         let id = record.id;
         // What is purged from here on may be newer than the file.
         let began = self.tools.responses.epoch();
+        let started = clock::mono();
         let result = self.attempt(&record, sent).await;
         let counts = &self.uploads.counts;
+        let times = &self.uploads.times;
+        let times = match &result {
+            Ok(_) => &times.done,
+            Err(_) => &times.failed,
+        };
+        times.record(clock::mono().since(started));
         match result {
             Ok((success, target)) => {
                 counts.bump(UploadCount::AttemptDone);
