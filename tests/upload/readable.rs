@@ -56,11 +56,15 @@ fn only_what_everybody_may_read_is_read_for_who_names_it() {
     }
     name(&server, &open).expect(200);
     assert_eq!(arrived(&origin, "/open.wav"), [b"call"]);
-    for path in [&key, &inner, &link, &folder.join("keys/../key")] {
+    let (folders, none) = (folder.join("keys/../key"), folder.join("keys/none"));
+    for path in [&key, &inner, &link, &folders, &none] {
         let refused = name(&server, path);
         assert_why(&refused, 403, REFUSED);
         let why = refused.json()["error"].as_str().expect("why").to_owned();
         assert!(why.contains("[upload] files"), "{why}");
+    }
+    for path in [folder.join("none"), folder.clone(), "/dev/null".into()] {
+        assert_why(&name(&server, &path), 400, ("file", "caller"));
     }
     // Where it would be depends on the server, not on who asks.
     for path in ["open.wav", "./open.wav", "../key"] {
@@ -98,6 +102,8 @@ fn config_says_which_files_are_read_and_a_reload_changes_it() {
         ("calls/key", 403),
         ("two", 403),
         ("calls/c.wav", 403),
+        ("calls/none.wav", 400),
+        ("calls/none", 403),
     ] {
         assert_eq!(status(&server, file), expected, "{file}");
     }

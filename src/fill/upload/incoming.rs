@@ -215,11 +215,15 @@ impl Uploads {
             let error = io::Error::other("its path must be absolute");
             return Err(Refused::File(error));
         }
-        let file = open_regular(path).map_err(Refused::File)?;
         let readable = &self.routes.hosts.load().files;
+        let not_allowed =
+            || Refused::FileNotAllowed(path.to_owned(), !readable.patterns.is_empty());
+        let file = open_regular(path).map_err(|error| match readable.hides(path) {
+            true => not_allowed(),
+            false => Refused::File(error),
+        })?;
         if !readable.admits(&file, path).map_err(Refused::File)? {
-            let has_patterns = !readable.patterns.is_empty();
-            return Err(Refused::FileNotAllowed(path.to_owned(), has_patterns));
+            return Err(not_allowed());
         }
         let size = file.metadata().map_err(Refused::File)?.len();
         let mut incoming = self.begin_from(order, Some(size), Source::Put)?;

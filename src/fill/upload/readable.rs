@@ -52,6 +52,18 @@ impl ReadableFiles {
         Ok(true)
     }
 
+    /// Whether nobody is told why the file at `path` can't be opened, so that who names paths does not find out what is in folders that he
+    /// can't see. Asks the file system.
+    pub(super) fn hides(&self, path: &Path) -> bool {
+        if !self.patterns.is_empty() {
+            return !self.patterns.iter().any(|pattern| matches(pattern, path));
+        }
+        let mut above = path.ancestors().skip(1);
+        let folder = above.find_map(|folder| folder.canonicalize().ok());
+        let is_open = |folder: &Path| folder.metadata().is_ok_and(|it| self.may(&it, SEARCH));
+        folder.is_some_and(|folder| !folder.ancestors().all(is_open))
+    }
+
     /// Whether everybody may do this, or the group.
     fn may(&self, found: &Metadata, bit: u32) -> bool {
         let is_groups = Some(found.gid()) == self.group;
@@ -152,6 +164,38 @@ mod tests {
         }
         fs::set_permissions(folder.path(), Permissions::from_mode(0o700)).unwrap();
         assert!(!admits(0o644, 0o755, None));
+    }
+
+    #[test]
+    fn what_is_in_a_folder_that_not_everybody_sees_is_hidden() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        fs::set_permissions(&root, Permissions::from_mode(0o755)).unwrap();
+        let keys = root.join("keys");
+        fs::create_dir_all(keys.join("open")).unwrap();
+        symlink(keys.join("open"), root.join("link")).unwrap();
+        fs::set_permissions(&keys, Permissions::from_mode(0o700)).unwrap();
+        let hides = |patterns: &[&str], path: &str| {
+            let readable = ReadableFiles {
+                patterns: patterns.iter().map(|path| root.join(path)).collect(),
+                group: None,
+            };
+            readable.hides(&root.join(path))
+        };
+        for (path, is_hidden) in [
+            ("none", false),
+            ("none/none", false),
+            ("keys", false),
+            ("keys/none", true),
+            ("keys/open/none", true),
+            ("keys/none/none", true),
+            ("link/none", true),
+        ] {
+            assert_eq!(hides(&[], path), is_hidden, "{path}");
+        }
+        assert!(!hides(&["keys/*.wav"], "keys/none.wav"));
+        assert!(hides(&["keys/*.wav"], "keys/none"));
+        assert!(hides(&["keys/*.wav"], "none.wav"));
     }
 
     #[test]
