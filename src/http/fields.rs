@@ -4,7 +4,7 @@
 //! [`FieldLines`] is what decisions ask for: they do not care whether a head was just parsed or comes from the store.
 
 use super::head::RequestHead;
-use super::octets::{is_field_content, is_token, trim_ows};
+use super::octets::{are_field_content, is_token, trim_ows};
 
 /// Anything that has field lines (RFC 9110 s5).
 pub trait FieldLines {
@@ -51,7 +51,7 @@ impl Fields {
     /// value may have (RFC 9110 s5.5).
     pub fn push(&mut self, name: &[u8], value: &[u8]) -> bool {
         let value = trim_ows(value);
-        if !is_token(name) || !value.iter().all(|&octet| is_field_content(octet)) {
+        if !is_token(name) || !are_field_content(value) {
             return false;
         }
         self.0.extend_from_slice(name);
@@ -65,12 +65,17 @@ impl Fields {
     #[must_use]
     pub fn filtered(&self, mut keep: impl FnMut(&[u8], &[u8]) -> bool) -> Self {
         let mut kept = Self(Vec::with_capacity(self.0.len()));
-        for line in self.0.split_inclusive(|&octet| octet == b'\n') {
+        for line in Lines(&self.0) {
             if split(line).is_some_and(|(name, value)| keep(name, value)) {
                 kept.0.extend_from_slice(line);
             }
         }
         kept
+    }
+
+    /// Name and value of the lines that [`as_bytes`](Self::as_bytes) gave, wherever those bytes are by now.
+    pub fn lines_of(bytes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+        Lines(bytes).filter_map(split)
     }
 
     /// The lines as they are sent.
@@ -83,7 +88,7 @@ impl Fields {
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let mut fields = Self(Vec::with_capacity(bytes.len()));
-        for line in bytes.split_inclusive(|&octet| octet == b'\n') {
+        for line in Lines(bytes) {
             let (name, value) = split(line)?;
             if !fields.push(name, value) {
                 return None;
@@ -95,9 +100,35 @@ impl Fields {
 
 impl FieldLines for Fields {
     fn lines(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.0
-            .split_inclusive(|&octet| octet == b'\n')
-            .filter_map(split)
+        Self::lines_of(&self.0)
+    }
+
+    /// Looks for a colon only where a line may be the one.
+    fn values<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'s [u8]> {
+        let name = name.as_bytes();
+        Lines(&self.0).filter_map(move |line| {
+            let (start, rest) = line.split_at_checked(name.len())?;
+            let rest = rest.strip_prefix(b": ")?;
+            let is_it = start.eq_ignore_ascii_case(name);
+            is_it.then(|| rest.strip_suffix(b"\r\n"))?
+        })
+    }
+}
+
+/// Lines, each with the line feed that ends it.
+struct Lines<'b>(&'b [u8]);
+
+impl<'b> Iterator for Lines<'b> {
+    type Item = &'b [u8];
+
+    fn next(&mut self) -> Option<&'b [u8]> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let end = memchr::memchr(b'\n', self.0).map_or(self.0.len(), |end| end + 1);
+        let (line, rest) = self.0.split_at(end);
+        self.0 = rest;
+        Some(line)
     }
 }
 
@@ -147,7 +178,9 @@ mod tests {
         let vary: Vec<_> = fields.values("VARY").collect();
         assert_eq!(vary, [&b"a: b"[..], b""]);
         assert_eq!(fields.value("x"), Some(&b"y"[..]));
-        assert_eq!(fields.value("none"), None);
+        for name in ["none", "ET", "ETagg", "ETag: \"a\"", "b"] {
+            assert_eq!(fields.value(name), None, "{name}");
+        }
     }
 
     #[test]

@@ -47,6 +47,9 @@ pub fn invalidated_by(method: Method, response: &impl FieldLines) -> Groups {
 /// The strings of a list field.
 fn list(fields: &impl FieldLines, name: &str) -> Groups {
     let lines: Vec<&[u8]> = fields.values(name).collect();
+    if lines.is_empty() {
+        return Groups::default();
+    }
     let Ok(members) = Parser::new(&lines.join(&b", "[..])).parse::<List>() else {
         return Groups::default();
     };
