@@ -5,6 +5,7 @@
 //! itself), and no more than [`ORDERS_MAX`] are under way; the rest waits in the queue.
 
 use std::io;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
@@ -54,6 +55,13 @@ const ROOM_WAITS_MAX: usize = ORDERS_MAX / 4;
 /// own (100 ms).
 const ROOM_WAIT: Duration = Duration::from_millis(150);
 
+/// Most errands that wait to be taken up.
+const ERRANDS_MAX: usize = 4;
+
+/// What is worked on among the orders, on the thread that fills them: it gives orders and has them answered without waking another
+/// thread. It never blocks.
+pub type Errand = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// What the desk starts with.
 pub struct DeskSettings {
     /// The sites.
@@ -80,6 +88,7 @@ pub struct DeskSettings {
 #[derive(Debug)]
 pub struct Desk {
     orders: mpsc::Sender<Order>,
+    errands: mpsc::Sender<Errand>,
     files: Arc<ArcSwap<Files>>,
     sites: Arc<ArcSwap<OriginSites>>,
     loader: Arc<Loader>,
@@ -103,6 +112,7 @@ impl Desk {
         )));
         drop_revoked_for(&files, &settings.loader, settings.wake);
         let (orders, queue) = mpsc::channel(QUEUE_MAX);
+        let (errands, ordered) = mpsc::channel(ERRANDS_MAX);
         let (stop, stopped) = oneshot::channel();
         let (ready_sender, ready) = std::sync::mpsc::sync_channel(1);
         let counted_files = Arc::clone(&files);
@@ -131,7 +141,7 @@ impl Desk {
                             origins: Origins::new(origin_sites, profiles, origin_counts),
                             fetches: Arc::new(Semaphore::new(FETCHES_MAX)),
                         };
-                        runtime.block_on(serve(queue, stopped, kitchen));
+                        runtime.block_on(serve((queue, ordered), stopped, kitchen));
                     }
                     Err(error) => {
                         ready_sender.send(Err(error)).ok();
@@ -141,6 +151,7 @@ impl Desk {
         ready.recv().map_err(io::Error::other)??;
         Ok(Self {
             orders,
+            errands,
             files,
             sites,
             loader: settings.loader,
@@ -160,6 +171,11 @@ impl Desk {
     /// Has readers of outgrown bodies wait so long for slower ones from now on.
     pub fn set_patience(&self, patience: Duration) {
         self.patience.send_replace(patience);
+    }
+
+    /// Has an errand run, from now on until its end or the desk's. False where too many wait to be taken up.
+    pub fn run(&self, errand: Errand) -> bool {
+        self.errands.try_send(errand).is_ok()
     }
 
     /// Serves other sites from now on. Their ids must be new ones (`SiteTable::following`): an order under way for a
@@ -252,7 +268,7 @@ fn origins_of(sites: &[(SiteId, SiteRule)]) -> OriginSites {
 }
 
 async fn serve(
-    mut queue: mpsc::Receiver<Order>,
+    (mut queue, mut errands): (mpsc::Receiver<Order>, mpsc::Receiver<Errand>),
     mut stopped: oneshot::Receiver<()>,
     kitchen: Kitchen,
 ) {
@@ -260,6 +276,11 @@ async fn serve(
     drop(tokio::task::spawn_local(
         Rc::clone(&kitchen.counter.round).run(),
     ));
+    drop(tokio::task::spawn_local(async move {
+        while let Some(errand) = errands.recv().await {
+            drop(tokio::task::spawn_local(errand));
+        }
+    }));
     loop {
         let next = async {
             // Neither the queue nor the semaphore is ever closed while the desk lives.

@@ -279,3 +279,27 @@ fn file_without_room_is_tried_again_when_others_are_let_go() {
     drop(used);
     find(20);
 }
+
+#[test]
+fn errand_runs_beside_orders_and_ends_with_the_desk() {
+    let bench = Bench::new();
+    fs::write(bench.folder.path().join("a"), b"x").unwrap();
+    let (told, hears) = sync_channel(1);
+    let (kept, is_gone) = sync_channel::<()>(1);
+    let errand = async move {
+        let name = std::thread::current().name().map(str::to_owned);
+        told.send(name).unwrap();
+        std::future::pending::<()>().await;
+        drop(kept);
+    };
+    assert!(bench.desk.run(Box::pin(errand)));
+    let name = hears.recv_timeout(Duration::from_secs(10)).unwrap();
+    assert_eq!(name.as_deref(), Some("fill"));
+    assert!(matches!(bench.resolve("/a"), Outcome::Found(_)));
+    drop(bench);
+    assert!(
+        is_gone
+            .try_recv()
+            .is_err_and(|error| error == std::sync::mpsc::TryRecvError::Disconnected)
+    );
+}

@@ -117,6 +117,26 @@ fn no_more_run_at_once_than_may_and_one_that_runs_shows_its_bytes() {
 }
 
 #[test]
+fn more_run_from_a_reload_on_that_allows_them() {
+    let (origin, gate) = gated();
+    let mut server = Shelf::open().line("concurrency = 1").start();
+    let urls: Vec<String> = (0..5).map(|it| format!("{}/{it}", origin.url())).collect();
+    let ids = ids(&order(&server, &urls, 202));
+    origin.await_asked(1);
+    for line in &mut server.config.library {
+        *line = line.replace("concurrency = 1", "concurrency = 3");
+    }
+    server.reload();
+    origin.await_asked(3);
+    assert_eq!(
+        figure(&server, &["library", "prefetches_now", "running"]),
+        3
+    );
+    gate.open();
+    wait(&server, &ids);
+}
+
+#[test]
 fn same_url_is_one_job_and_larger_priority_goes_first() {
     let (origin, gate) = gated();
     let server = Shelf::open().line("concurrency = 1").start();

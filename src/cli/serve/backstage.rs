@@ -70,6 +70,10 @@ pub(super) fn start_backstage(
         chance: super::uploads::random,
     })
     .map_err(LaunchError::Library)?;
+    if !desk.run(library.prefetching()) {
+        let error = io::Error::from(io::ErrorKind::QuotaExceeded);
+        return Err(LaunchError::System("begin to prefetch", error));
+    }
     Ok(Backstage {
         fills,
         origins,

@@ -8,8 +8,8 @@
 //! What is stored is the cache's own: the library is one more client of it, beside those that come by HTTP, and goes through the same
 //! keeper. What it adds are leases: a path stays readable for a while whatever happens to what is stored meanwhile.
 //!
-//! Threads: calls come from the admin thread, answers from the fill threads; one thread of its own, "library", ends leases
-//! and works on prefetches.
+//! Threads: calls come from the admin thread, answers from the fill threads, where prefetches are worked on too; one thread of its own,
+//! "library", ends leases and orders the prefetches of the config.
 
 mod again;
 mod allowed;
@@ -223,6 +223,8 @@ impl Library {
         let profiles = self.profiles.load_full();
         self.plan
             .store(Arc::new(Plan::new(settings, sites, profiles)));
+        // More of them may run, by now.
+        self.prefetch.look();
         self.schedule.set(prefetches);
     }
 

@@ -1,4 +1,4 @@
-//! The library's thread: deletes files whose leases have ended, and works on prefetches.
+//! The library's thread: deletes files whose leases have ended, and orders the prefetches of the config.
 
 use std::io;
 use std::sync::Arc;
@@ -18,6 +18,7 @@ const GIVES_WAY_BY: i32 = 5;
 /// The thread; it ends with [`stop`](Self::stop).
 #[derive(Debug)]
 pub struct LibraryThread {
+    library: Arc<Library>,
     stop: oneshot::Sender<()>,
     thread: JoinHandle<()>,
 }
@@ -28,12 +29,11 @@ impl LibraryThread {
             .enable_time()
             .build()?;
         let (stop, stopped) = oneshot::channel::<()>();
-        let library = Arc::clone(library);
+        let (library, stopping) = (Arc::clone(library), Arc::clone(library));
         let work = async move {
             tokio::select! {
                 _ = stopped => {}
                 () = tend(&library) => {}
-                () = Arc::clone(&library).work() => {}
                 () = library.schedule.follow(&library) => {}
             }
         };
@@ -43,11 +43,16 @@ impl LibraryThread {
                 cpu::give_way(GIVES_WAY_BY);
                 runtime.block_on(work);
             })?;
-        Ok(Self { stop, thread })
+        Ok(Self {
+            library: stopping,
+            stop,
+            thread,
+        })
     }
 
-    /// Ends the thread. Leases go on: the next start finds them.
+    /// Ends the thread, and lets no other prefetch begin. Leases go on: the next start finds them.
     pub fn stop(self) {
+        self.library.prefetch.close();
         // Fails where the thread has ended already.
         self.stop.send(()).ok();
         if self.thread.join().is_err() {

@@ -161,7 +161,8 @@ impl Jobs {
         order: PrefetchOrder,
         queue_max: usize,
     ) -> Result<(u64, bool), Full> {
-        if let Some(&id) = self.active.get(&order.target()) {
+        let target = order.target();
+        if let Some(&id) = self.active.get(&target) {
             self.merge(id, &order);
             return Ok((id, true));
         }
@@ -172,7 +173,7 @@ impl Jobs {
         self.last += 1;
         let id = self.last;
         self.queue.insert((Reverse(order.priority), id));
-        self.active.insert(order.target(), id);
+        self.active.insert(target, id);
         let job = Job {
             order,
             state: JobState::Queued,

@@ -1,7 +1,8 @@
 //! Fetches ahead: a queue of URLs that are brought, so that who asks for them later does not wait.
 //!
-//! Jobs are worked on by tasks on the library's thread, so many at a time; whoever asks is told their numbers, and may look at them, wait for
-//! their end, and cancel them. A job makes no lease: what it brings is stored like anything else.
+//! Jobs are worked on by tasks on the fill thread, so many at a time: the keeper and the origins' connections are there, and a hop to
+//! another thread costs as much as a small fetch. Whoever asks is told their numbers, and may look at them, wait for their end, and
+//! cancel them. A job makes no lease: what it brings is stored like anything else.
 
 #![expect(
     clippy::disallowed_types,
@@ -12,6 +13,7 @@ mod jobs;
 mod schedule;
 
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +29,7 @@ use super::failure::{Code, Failure};
 use super::place::{Place, Plan};
 use super::seat::Seat;
 use super::{Library, timed_out};
+use crate::fill::desk::Errand;
 use crate::http::logged::without_query;
 use crate::store::Object;
 
@@ -36,6 +39,8 @@ pub(super) struct Prefetch {
     jobs: Mutex<Jobs>,
     /// There may be something to do.
     wanted: Notify,
+    /// Nothing new is begun.
+    is_closed: AtomicBool,
     /// Changes with each job that ends.
     ended: watch::Sender<u64>,
     counts: Arc<LibraryCounts>,
@@ -46,6 +51,7 @@ impl Prefetch {
         Self {
             jobs: Mutex::default(),
             wanted: Notify::new(),
+            is_closed: AtomicBool::new(false),
             ended: watch::Sender::new(0),
             counts,
         }
@@ -85,7 +91,31 @@ impl Prefetch {
     fn stir(&self) {
         self.ended
             .send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Has the queue looked at: there may be something to do.
+    pub(super) fn look(&self) {
         self.wanted.notify_one();
+    }
+
+    /// Begins nothing new from now on.
+    pub(super) fn close(&self) {
+        self.is_closed.store(true, Ordering::Release);
+        self.look();
+    }
+
+    /// The next job, where it may run by now.
+    fn next(&self, concurrency: usize) -> Option<Start> {
+        if self.is_closed.load(Ordering::Acquire) {
+            return None;
+        }
+        let mut jobs = self.lock();
+        let start = jobs.next(concurrency)?;
+        self.tell(&jobs);
+        drop(jobs);
+        // There is room in the queue.
+        self.stir();
+        Some(start)
     }
 }
 
@@ -125,7 +155,7 @@ impl Library {
                 if was_there {
                     self.counts.bump(LibraryCount::PrefetchMerged);
                 }
-                self.prefetch.wanted.notify_one();
+                self.prefetch.look();
                 Ok(line)
             }
             _ => Err(queue_full(queue_max)),
@@ -204,34 +234,48 @@ impl Library {
             self.counts.bump(LibraryCount::PrefetchCancelled);
         }
         self.prefetch.stir();
+        self.prefetch.look();
         count
     }
 
-    /// Works on the queue; ends with its task.
-    pub(super) async fn work(self: Arc<Self>) {
-        loop {
-            let concurrency = self.plan().settings.concurrency;
-            let start = {
-                let mut jobs = self.prefetch.lock();
-                let start = jobs.next(concurrency);
-                self.prefetch.tell(&jobs);
-                start
-            };
-            match start {
+    /// What works on the queue, for the fill desk to run.
+    #[must_use]
+    pub fn prefetching(self: &Arc<Self>) -> Errand {
+        Box::pin(Arc::clone(self).work())
+    }
+
+    async fn work(self: Arc<Self>) {
+        while !self.prefetch.is_closed.load(Ordering::Acquire) {
+            match self.next_prefetch() {
                 Some(start) => {
-                    // There is room in the queue.
-                    self.prefetch
-                        .ended
-                        .send_modify(|count| *count = count.wrapping_add(1));
                     let library = Arc::clone(&self);
-                    drop(tokio::spawn(async move { library.run(start).await }));
+                    drop(tokio::task::spawn_local(library.run_on(start)));
                 }
                 None => self.prefetch.wanted.notified().await,
             }
         }
     }
 
-    async fn run(&self, start: Start) {
+    fn next_prefetch(&self) -> Option<Start> {
+        self.prefetch.next(self.plan().settings.concurrency)
+    }
+
+    /// Works on a job, and on others as long as there are any.
+    async fn run_on(self: Arc<Self>, mut start: Start) {
+        loop {
+            if !self.run(start).await {
+                // It has not waited: others go on between it and the next.
+                tokio::task::yield_now().await;
+            }
+            match self.next_prefetch() {
+                Some(next) => start = next,
+                None => return,
+            }
+        }
+    }
+
+    /// Works on a job. Returns whether something was fetched.
+    async fn run(&self, start: Start) -> bool {
         let how = if start.refresh { How::Anew } else { How::Any };
         let longest = self.plan().settings.get_timeout;
         let brought = async {
@@ -257,7 +301,9 @@ impl Library {
             },
             () = start.signals.cancelled.notified() => JobState::Cancelled,
         };
+        let is_fetched = state == JobState::Done { was_there: false };
         self.prefetch.end(start.id, state);
+        is_fetched
     }
 
     /// Adds a job of a schedule when there is room for it: in half of the queue, so that callers find room in the other. Its number; none
