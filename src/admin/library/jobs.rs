@@ -83,12 +83,31 @@ impl From<JobLine> for ToldJob {
     }
 }
 
+/// The answer to prefetch. It is written as it is: thousands of jobs would make a large tree of values first.
+#[derive(Debug, Serialize)]
+struct ToldOrders {
+    jobs: Vec<ToldJob>,
+    refused: Vec<serde_json::Value>,
+    /// Why it failed as a whole: `error`, `code` and `fault` of what was refused.
+    #[serde(flatten)]
+    failure: serde_json::Map<String, serde_json::Value>,
+}
+
+/// The answer to a look at jobs, and to a wait for them.
+#[derive(Debug, Serialize)]
+struct ToldJobs {
+    /// Whether those that were waited for have ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    done: Option<bool>,
+    jobs: Vec<ToldJob>,
+}
+
 /// Orders prefetches: 202 with their jobs, and what was refused; 429 where the queue had no room for some, which may be asked for again.
 pub(super) fn prefetch(library: &Library, body: &Bytes) -> Result<Answer, Failure> {
     let body = read::<PrefetchBody>(body)?;
     let profile = super::body::named(body.profile);
     check_count(body.urls.len(), "urls")?;
-    let mut jobs: Vec<ToldJob> = Vec::new();
+    let mut jobs: Vec<ToldJob> = Vec::with_capacity(body.urls.len());
     let mut refused = Vec::new();
     let mut worst = StatusCode::ACCEPTED;
     for url in body.urls {
@@ -118,16 +137,21 @@ pub(super) fn prefetch(library: &Library, body: &Bytes) -> Result<Answer, Failur
     } else {
         StatusCode::ACCEPTED
     };
-    let mut told = json!({"jobs": jobs, "refused": refused});
+    let mut failure = serde_json::Map::new();
     if !status.is_success()
         && let Some(first) = refused
             .iter()
             .find(|one| !is_full || one["code"] == "queue_full")
     {
         for name in ["error", "code", "fault"] {
-            told[name] = first[name].clone();
+            failure.insert(name.to_owned(), first[name].clone());
         }
     }
+    let told = ToldOrders {
+        jobs,
+        refused,
+        failure,
+    };
     let mut answer = answer(status, &told);
     if is_full {
         let seconds = HeaderValue::from(RETRY_AFTER_SECONDS);
@@ -163,7 +187,8 @@ pub(super) fn list(library: &Library, query: &str) -> Result<Answer, Failure> {
         .into_iter()
         .filter(|line| state.is_none_or(|state| state == line.state.name()));
     let jobs: Vec<ToldJob> = wanted.take(limit).map(ToldJob::from).collect();
-    Ok(answer(StatusCode::OK, &json!({"jobs": jobs})))
+    let told = ToldJobs { done: None, jobs };
+    Ok(answer(StatusCode::OK, &told))
 }
 
 /// Waits until jobs have ended, or any of them has, or for a while; how they stand then.
@@ -174,7 +199,11 @@ pub(super) async fn wait(library: &Library, body: &Bytes) -> Result<Answer, Fail
     let done = library.wait_for_jobs(&body.ids, body.any, patience).await;
     let jobs = body.ids.iter().filter_map(|id| library.job(*id).ok());
     let jobs: Vec<ToldJob> = jobs.map(ToldJob::from).collect();
-    Ok(answer(StatusCode::OK, &json!({"done": done, "jobs": jobs})))
+    let told = ToldJobs {
+        done: Some(done),
+        jobs,
+    };
+    Ok(answer(StatusCode::OK, &told))
 }
 
 /// Cancels jobs that have not ended.
