@@ -124,11 +124,14 @@ impl Stored {
 
     pub(super) fn encode(&self) -> Vec<u8> {
         let label = &self.label;
-        let mut out = Vec::with_capacity(FIXED + label.key.len() + label.meta.len() + 64);
-        let (body_flag, body_length) = match &self.body {
-            StoredBody::Inline(body) => (INLINE, body.len()),
-            StoredBody::File(map) => (0, usize::try_from(map.end()).unwrap_or(usize::MAX)),
+        let (body_flag, body_length, body_room) = match &self.body {
+            StoredBody::Inline(body) => (INLINE, body.len(), body.len()),
+            StoredBody::File(map) => (0, usize::try_from(map.end()).unwrap_or(usize::MAX), 64),
         };
+        let names = label.key.len() + label.variant.len();
+        let tags: usize = label.tags.iter().map(|tag| 2 + tag.len()).sum();
+        let room = FIXED + names + label.meta.len() + tags + body_room + CHECKSUM;
+        let mut out = Vec::with_capacity(room);
         let complete = if self.is_complete { COMPLETE } else { 0 };
         let sized = if self.size.is_some() { SIZED } else { 0 };
         out.push(FORMAT);
