@@ -4,6 +4,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use hyper::header::{
     ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TE, TRAILER,
     TRANSFER_ENCODING, UPGRADE,
@@ -158,12 +159,19 @@ impl Outgoing {
         *message.method_mut() = self.method.clone();
         *message.uri_mut() = origin_form(base, &self.target)?;
         let headers = message.headers_mut();
-        for (name, value) in self.fields.lines() {
+        // Values are parts of one piece of memory.
+        let lines = Bytes::copy_from_slice(self.fields.as_bytes());
+        let count = Fields::lines_of(&lines).count();
+        headers
+            .try_reserve(count + 3)
+            .map_err(|_| OriginFault::Unsendable)?;
+        for (name, value) in Fields::lines_of(&lines) {
             let name = HeaderName::from_bytes(name).map_err(|_| OriginFault::Unsendable)?;
             if belongs_to_the_connection(&name) {
                 continue;
             }
-            let value = HeaderValue::from_bytes(value).map_err(|_| OriginFault::Unsendable)?;
+            let value = HeaderValue::from_maybe_shared(lines.slice_ref(value));
+            let value = value.map_err(|_| OriginFault::Unsendable)?;
             headers
                 .try_append(name, value)
                 .map_err(|_| OriginFault::Unsendable)?;
