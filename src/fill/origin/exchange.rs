@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::{Request, Response};
 use tokio::time::timeout;
 
@@ -195,8 +195,14 @@ async fn exchange(
         Ok(checked) => checked,
         Err(fault) => return Err((Failure::of(fault, &connection.account), Some(place))),
     };
-    let options: Vec<&[u8]> = fields.values("connection").collect();
-    let of_one_connection = options.join(&b","[..]).into();
+    // Only chunks have trailer fields behind them, which it may name.
+    let of_one_connection = match response.body().size_hint().exact() {
+        Some(_) => Box::default(),
+        None => {
+            let options: Vec<&[u8]> = fields.values("connection").collect();
+            options.join(&b","[..]).into()
+        }
+    };
     let (status, version) = (response.status().as_u16(), response.version());
     let carrier = Carrier::new(
         connection,
