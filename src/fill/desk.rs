@@ -12,12 +12,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
+use super::cooks::Cooks;
 use super::delivery::{Delivery, Round};
 use super::files::{Files, Resolved};
 use super::keeper::{Keeper, KeeperSettings};
-use super::origin::OriginCounts;
+use super::origin::{Origin, OriginCounts};
 use super::origins::{OriginSites, Origins};
 use super::pins::Wake;
 use super::profile::Profiles;
@@ -140,6 +141,7 @@ impl Desk {
                             keeper: Keeper::new(keeper, round),
                             origins: Origins::new(origin_sites, profiles, origin_counts),
                             fetches: Arc::new(Semaphore::new(FETCHES_MAX)),
+                            cooks: Cooks::new(),
                         };
                         runtime.block_on(serve((queue, ordered), stopped, kitchen));
                     }
@@ -228,35 +230,58 @@ struct Kitchen {
     keeper: Rc<Keeper>,
     origins: Origins,
     fetches: Arc<Semaphore>,
+    cooks: Rc<Cooks<Cooking>>,
+}
+
+/// A request that the keeper answers.
+struct Cooking {
+    keeper: Rc<Keeper>,
+    round: Rc<Round>,
+    fetch: Box<Fetch>,
+    origin: Option<Rc<Origin>>,
+    asker: (WorkerId, Ticket),
+    _place: OwnedSemaphorePermit,
+}
+
+impl Cooking {
+    async fn answer(self) {
+        let outcome = self.keeper.answer(self.fetch, self.origin).await;
+        tell(&self.round, self.asker, outcome);
+    }
+}
+
+/// Takes an answer to who asked.
+fn tell(round: &Round, (worker, ticket): (WorkerId, Ticket), outcome: Outcome) {
+    let filled = Filled {
+        ticket,
+        outcome,
+        checked_at: clock::mono(),
+    };
+    round.deliver(worker, filled);
 }
 
 impl Kitchen {
     /// Has a request answered by the keeper. It takes no place of the other orders: origins are slower than disks.
     fn fetch(&self, (worker, ticket): (WorkerId, Ticket), mut fetch: Box<Fetch>) {
         fetch.asker = (!fetch.is_refresh).then_some(Waiter { worker, ticket });
-        let round = Rc::clone(&self.counter.round);
-        let answer = move |outcome| {
-            let filled = Filled {
-                ticket,
-                outcome,
-                checked_at: clock::mono(),
-            };
-            round.deliver(worker, filled);
-        };
+        let round = &self.counter.round;
         let Ok(place) = Arc::clone(&self.fetches).try_acquire_owned() else {
-            answer(self.keeper.refuse());
+            tell(round, (worker, ticket), self.keeper.refuse());
             return;
         };
         let origin = match &fetch.foreign {
             Some(rule) => self.origins.foreign(rule),
             None => self.origins.of(fetch.site),
         };
-        let keeper = Rc::clone(&self.keeper);
-        drop(tokio::task::spawn_local(async move {
-            // What it keeps over its waits is large; a task is moved several times before it starts.
-            answer(Box::pin(keeper.answer(fetch, origin)).await);
-            drop(place);
-        }));
+        let cooking = Cooking {
+            keeper: Rc::clone(&self.keeper),
+            round: Rc::clone(round),
+            fetch,
+            origin,
+            asker: (worker, ticket),
+            _place: place,
+        };
+        self.cooks.give(cooking, Cooking::answer);
     }
 }
 

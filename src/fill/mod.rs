@@ -1,6 +1,7 @@
 //! Brings bytes into the stores away from the workers: pins and their changes, files below a root, cold pages.
 #![forbid(unsafe_code)]
 
+mod cooks;
 pub mod delivery;
 pub mod desk;
 pub mod disk;

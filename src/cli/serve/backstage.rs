@@ -1,5 +1,6 @@
 //! What works behind the workers: the fill threads, and the library, which is one more worker of theirs.
 
+use std::io;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
