@@ -1,7 +1,7 @@
 //! Tasks that do one piece of work after the other.
 //!
-//! What a task keeps over its waits may be large. To have it allocated, moved and freed for each piece of work costs a tenth of a short
-//! fetch; so a task that is done waits for the next one, and only where none waits a new one is begun.
+//! What a task keeps over its waits may be large. To have it allocated, moved and freed for each piece of work costs time, and tears the
+//! heap apart; so a task that is done waits for the next one, and only where none waits a new one is begun.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
