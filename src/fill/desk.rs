@@ -14,7 +14,6 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
-use super::cooks::Cooks;
 use super::delivery::{Delivery, Round};
 use super::files::{Files, Resolved};
 use super::keeper::{Keeper, KeeperSettings};
@@ -22,6 +21,7 @@ use super::origin::{Origin, OriginCounts};
 use super::origins::{OriginSites, Origins};
 use super::pins::Wake;
 use super::profile::Profiles;
+use super::task_pool::TaskPool;
 use super::warm::Reader;
 use crate::cache::order::{Fetch, Filled, Job, Order, Outcome, Ticket};
 use crate::index::sites::SiteRule;
@@ -141,7 +141,7 @@ impl Desk {
                             keeper: Keeper::new(keeper, round),
                             origins: Origins::new(origin_sites, profiles, origin_counts),
                             fetches: Arc::new(Semaphore::new(FETCHES_MAX)),
-                            cooks: Cooks::new(),
+                            fetching: TaskPool::new(),
                         };
                         runtime.block_on(serve((queue, ordered), stopped, kitchen));
                     }
@@ -230,11 +230,11 @@ struct Kitchen {
     keeper: Rc<Keeper>,
     origins: Origins,
     fetches: Arc<Semaphore>,
-    cooks: Rc<Cooks<Cooking>>,
+    fetching: Rc<TaskPool<Fetching>>,
 }
 
 /// A request that the keeper answers.
-struct Cooking {
+struct Fetching {
     keeper: Rc<Keeper>,
     round: Rc<Round>,
     fetch: Box<Fetch>,
@@ -243,7 +243,7 @@ struct Cooking {
     _place: OwnedSemaphorePermit,
 }
 
-impl Cooking {
+impl Fetching {
     async fn answer(self) {
         let outcome = self.keeper.answer(self.fetch, self.origin).await;
         tell(&self.round, self.asker, outcome);
@@ -273,7 +273,7 @@ impl Kitchen {
             Some(rule) => self.origins.foreign(rule),
             None => self.origins.of(fetch.site),
         };
-        let cooking = Cooking {
+        let fetching = Fetching {
             keeper: Rc::clone(&self.keeper),
             round: Rc::clone(round),
             fetch,
@@ -281,7 +281,7 @@ impl Kitchen {
             asker: (worker, ticket),
             _place: place,
         };
-        self.cooks.give(cooking, Cooking::answer);
+        self.fetching.give(fetching, Fetching::answer);
     }
 }
 

@@ -1,7 +1,6 @@
 //! Brings bytes into the stores away from the workers: pins and their changes, files below a root, cold pages.
 #![forbid(unsafe_code)]
 
-mod cooks;
 pub mod delivery;
 pub mod desk;
 pub mod disk;
@@ -16,6 +15,7 @@ pub mod profile;
 pub mod settings;
 mod siblings;
 mod table;
+mod task_pool;
 pub mod upload;
 pub mod warm;
 mod warm_ring;

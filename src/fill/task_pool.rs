@@ -12,17 +12,17 @@ use tokio::sync::Notify;
 const IDLE_MAX: usize = 64;
 
 /// See the module's header. Lives on one thread, inside a `LocalSet`.
-pub(super) struct Cooks<W> {
+pub(super) struct TaskPool<W> {
     /// The one that was done last is at the back.
-    idle: RefCell<Vec<Rc<Cook<W>>>>,
+    idle: RefCell<Vec<Rc<IdleTask<W>>>>,
 }
 
-struct Cook<W> {
+struct IdleTask<W> {
     next: Cell<Option<W>>,
     called: Notify,
 }
 
-impl<W: 'static> Cooks<W> {
+impl<W: 'static> TaskPool<W> {
     pub(super) fn new() -> Rc<Self> {
         Rc::new(Self {
             idle: RefCell::default(),
@@ -36,23 +36,23 @@ impl<W: 'static> Cooks<W> {
     {
         let idle = self.idle.borrow_mut().pop();
         match idle {
-            Some(cook) => {
-                cook.next.set(Some(work));
-                cook.called.notify_one();
+            Some(task) => {
+                task.next.set(Some(work));
+                task.called.notify_one();
             }
             None => {
-                let cooks = Rc::clone(self);
+                let pool = Rc::clone(self);
                 // In a box: a task is moved several times before it starts.
-                drop(tokio::task::spawn_local(Box::pin(cooks.cook(work, how))));
+                drop(tokio::task::spawn_local(Box::pin(pool.run(work, how))));
             }
         }
     }
 
-    async fn cook<F>(self: Rc<Self>, first: W, how: impl Fn(W) -> F)
+    async fn run<F>(self: Rc<Self>, first: W, how: impl Fn(W) -> F)
     where
         F: Future<Output = ()>,
     {
-        let own = Rc::new(Cook {
+        let own = Rc::new(IdleTask {
             next: Cell::new(Some(first)),
             called: Notify::new(),
         });
@@ -76,10 +76,10 @@ mod tests {
     type Seen = Rc<RefCell<Vec<(usize, tokio::task::Id)>>>;
 
     /// Has `at_once` pieces done side by side; who did each.
-    async fn done(cooks: &Rc<Cooks<(usize, Seen)>>, at_once: usize) -> Vec<tokio::task::Id> {
+    async fn done(pool: &Rc<TaskPool<(usize, Seen)>>, at_once: usize) -> Vec<tokio::task::Id> {
         let seen = Seen::default();
         for number in 0..at_once {
-            cooks.give((number, Rc::clone(&seen)), async |(number, seen)| {
+            pool.give((number, Rc::clone(&seen)), async |(number, seen)| {
                 yield_now().await;
                 seen.borrow_mut().push((number, id()));
             });
@@ -100,14 +100,14 @@ mod tests {
             .build()
             .unwrap();
         LocalSet::new().block_on(&runtime, async {
-            let cooks = Cooks::new();
-            let first = done(&cooks, 1).await;
-            assert_eq!(done(&cooks, 1).await, first);
-            let two = done(&cooks, 2).await;
+            let pool = TaskPool::new();
+            let first = done(&pool, 1).await;
+            assert_eq!(done(&pool, 1).await, first);
+            let two = done(&pool, 2).await;
             assert!(two.contains(&first[0]) && two[0] != two[1]);
-            done(&cooks, IDLE_MAX + 10).await;
-            assert_eq!(cooks.idle.borrow().len(), IDLE_MAX);
-            done(&cooks, IDLE_MAX + 10).await;
+            done(&pool, IDLE_MAX + 10).await;
+            assert_eq!(pool.idle.borrow().len(), IDLE_MAX);
+            done(&pool, IDLE_MAX + 10).await;
         });
     }
 }
