@@ -1,7 +1,9 @@
 //! Requests with bodies: passed on as they come, at the origin's pace.
 
+use std::time::Duration;
+
 use crate::harness::origin::{Gate, content, reply};
-use crate::harness::{Broken, Request, Server, get};
+use crate::harness::{Broken, Request, Server, get, pause};
 use crate::site::{Site, expect_forward, fetch, fetch_get};
 
 /// More than pipe and sockets hold together.
@@ -248,5 +250,36 @@ before_an_origin!(
             expect_refused(server, format!("{head}{body}").as_bytes());
         }
         assert!(origin.asked().iter().all(|asked| !asked.is_whole));
+    }
+);
+
+before_an_origin!(
+    time_of_an_upload_begins_with_its_last_byte,
+    Site::plain().fill("fill_timeout = \"1s\""),
+    |origin, server| {
+        origin.otherwise(|asked| reply(200).body(asked.body.clone()));
+        let mut client = server.connect();
+        for framing in [("Content-Length", "7"), ("Transfer-Encoding", "chunked")] {
+            client.send(post("/a").with(framing.0, framing.1).bytes());
+            for letter in "3-secs!".chars() {
+                let chunk = format!("1\r\n{letter}\r\n");
+                let is_chunked = framing.1 == "chunked";
+                client.send(if is_chunked {
+                    chunk
+                } else {
+                    letter.to_string()
+                });
+                pause(Duration::from_millis(450));
+            }
+            if framing.1 == "chunked" {
+                client.send("0\r\n\r\n");
+            }
+            client.fetched("POST").expect(200).expect_body(b"3-secs!");
+        }
+        // From then on it is the origin's.
+        let gate = Gate::new();
+        origin.says("/late", reply(200).wait(&gate).body("late"));
+        client.fetch(&post("/late").body(b"x")).expect(504);
+        gate.open();
     }
 );

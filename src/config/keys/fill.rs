@@ -33,7 +33,7 @@ pub(in crate::config) static FILL: Table<Settings> = Table {
         key(
             "fill_timeout",
             r#""60s""#,
-            "Longest time that a request waits for an origin's answer to begin; then it gets 504.",
+            "Longest time that a request waits for an origin's answer to begin, from its last byte on; then it gets 504.",
             Shape::Time {
                 min: TIMEOUT_MIN,
                 max: TIMEOUT_MAX,

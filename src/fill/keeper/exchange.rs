@@ -1,7 +1,12 @@
 //! One exchange with the origin, and what its answer means (RFC 9111 s3, s4.3, s4.4).
 
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
 
 use super::flights::{Landing, Lead};
 use super::labels::relabelled;
@@ -152,15 +157,15 @@ impl Keeper {
             return self.fail(fetch, &asked, Rule::Loop, None, lead);
         }
         let began = self.responses.epoch();
-        let request = self.request(fetch, &asking, origin.settings());
+        let (body, sent) = self.body_of(fetch);
+        let request = self.request(fetch, &asking, origin.settings(), body);
         let Asking {
             known,
             stores,
             blocks,
         } = asking;
         let request_time = now();
-        let answered = tokio::time::timeout(self.settings.fill_timeout, origin.send(request)).await;
-        let answer = match answered {
+        let answer = match self.in_time(origin.send(request), sent).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(fault)) => return self.fail(fetch, &asked, rule_of(fault), Some(&known), lead),
             Err(_) => return self.fail(fetch, &asked, Rule::OriginTimeout, Some(&known), lead),
@@ -179,11 +184,29 @@ impl Keeper {
         self.judge(exchange, answer, stores, lead).await
     }
 
+    /// Waits for an answer as long as a request may. The time of one with a body begins when that has been `sent`: until then the
+    /// client sets the pace, and what the origin owes meanwhile is in its own times.
+    async fn in_time<T>(
+        &self,
+        answer: impl Future<Output = T>,
+        sent: Option<oneshot::Receiver<()>>,
+    ) -> Result<T, Elapsed> {
+        let mut answer = pin!(answer);
+        if let Some(sent) = sent {
+            tokio::select! {
+                answer = &mut answer => return Ok(answer),
+                _ = sent => {}
+            }
+        }
+        timeout(self.settings.fill_timeout, answer).await
+    }
+
     fn request(
         self: &Rc<Self>,
         fetch: &Fetch,
         asking: &Asking,
         settings: &OriginSettings,
+        body: RequestBody,
     ) -> OriginRequest {
         let has_own = asking.stores || !asking.known.conditions.nominated.is_empty();
         let mut conditions = asking.known.conditions.fields.clone();
@@ -205,9 +228,6 @@ impl Keeper {
             has_body: fetch.body.is_some(),
             takes_trailers: fetch.takes_trailers,
         };
-        let body = fetch.body.as_ref().map_or(RequestBody::None, |upload| {
-            RequestBody::Stream(self.upload(upload))
-        });
         let is_safe = invalidation::is_safe(fetch.method) && fetch.body.is_none();
         OriginRequest {
             method: fetch.method_name.clone(),

@@ -4,13 +4,13 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::exchange::{Exchange, fetched, is_without_content};
 use super::save::upstream_status;
 use super::{Keeper, Place, now, trailers};
 use crate::cache::order::{Fetch, Outcome, Upload};
-use crate::fill::origin::{OriginBody, OriginResponse, Piece, RequestStream};
+use crate::fill::origin::{OriginBody, OriginResponse, Piece, RequestBody, RequestStream};
 use crate::http::cache_control::ResponseDirectives;
 use crate::http::fields::FieldLines;
 use crate::http::head::Method;
@@ -81,8 +81,23 @@ impl Keeper {
         fetched(Arc::new(response), None, status, Rule::Passed)
     }
 
-    /// Has the body of a request carried to the origin, as fast as that takes it.
-    pub(super) fn upload(self: &Rc<Self>, upload: &Upload) -> RequestStream {
+    /// The body of a request, and what ends with its last byte.
+    pub(super) fn body_of(
+        self: &Rc<Self>,
+        fetch: &Fetch,
+    ) -> (RequestBody, Option<oneshot::Receiver<()>>) {
+        let Some(upload) = &fetch.body else {
+            return (RequestBody::None, None);
+        };
+        let (sending, sent) = oneshot::channel();
+        (
+            RequestBody::Stream(self.upload(upload, sending)),
+            Some(sent),
+        )
+    }
+
+    /// Has the body of a request carried to the origin, as fast as that takes it. `sending` goes when there is no more to carry.
+    fn upload(self: &Rc<Self>, upload: &Upload, sending: oneshot::Sender<()>) -> RequestStream {
         let (pieces, taken) = mpsc::channel(1);
         let keeper = Rc::clone(self);
         let pipe = Arc::clone(&upload.pipe);
@@ -101,6 +116,7 @@ impl Keeper {
                     break;
                 }
             }
+            drop(sending);
             // What the client still sends goes nowhere.
             pipe.abandon();
             keeper.wake(pipe.waiter());
