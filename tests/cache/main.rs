@@ -20,6 +20,8 @@ mod disk;
 #[cfg(test)]
 mod every_answer;
 #[cfg(test)]
+mod failover;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod forwarding;

@@ -37,6 +37,8 @@ struct Failure {
     is_sent: bool,
     /// Whether a byte of a response came.
     is_answered: bool,
+    /// Whether it went over a connection that had been idle.
+    is_reused: bool,
 }
 
 impl Failure {
@@ -45,6 +47,7 @@ impl Failure {
             fault,
             is_sent: account.sent() > 0,
             is_answered: account.received() > 0,
+            is_reused: false,
         }
     }
 
@@ -53,6 +56,7 @@ impl Failure {
             fault,
             is_sent: false,
             is_answered: false,
+            is_reused: false,
         }
     }
 
@@ -68,6 +72,18 @@ impl Failure {
             OriginFault::Busy => false,
             OriginFault::FirstByteTimeout | OriginFault::Reset => !self.is_answered,
             fault => fault.is_before_connection(),
+        }
+    }
+
+    /// Whether the URL is to be passed over for a while. A connection that was closed while it was idle says nothing of it, and an
+    /// answer that is late says nothing where others have come since the request was made.
+    fn speaks_against(self, pool: &Pool, asked_at: MonoNanos) -> bool {
+        match self.fault {
+            OriginFault::Reset if self.is_reused => false,
+            OriginFault::FirstByteTimeout => {
+                self.is_the_urls() && !pool.has_answered_since(asked_at)
+            }
+            _ => self.is_the_urls(),
         }
     }
 }
@@ -90,6 +106,7 @@ pub(super) async fn send(
         if !std::mem::take(&mut is_first) {
             pool.counts.failover();
         }
+        let asked_at = clock::mono();
         let failure = match ask(pool, index, outgoing, deadline).await {
             Ok(response) => {
                 pool.note_success();
@@ -99,7 +116,7 @@ pub(super) async fn send(
         };
         last = failure.fault;
         pool.counts.fault(last);
-        if failure.is_the_urls() {
+        if failure.speaks_against(pool, asked_at) {
             pool.note_failure();
         }
         let is_over = deadline.is_some_and(|deadline| clock::mono() >= deadline);
@@ -121,7 +138,12 @@ async fn ask(
     // Keys may come from elsewhere, and nobody waits for them with a connection in hand.
     let mut message = signed(pool, outgoing, deadline).await?;
     let mut place = pool.place().await.map_err(Failure::before_sending)?;
-    if let Some(connection) = pool.take_idle() {
+    let idle = match outgoing.is_safe_to_repeat() && outgoing.upload().is_none() {
+        true => pool.take_idle(),
+        // Nothing can mend a connection that the origin closes just now: one that was used a moment ago is likely to stay.
+        false => pool.take_just_used(),
+    };
+    if let Some(connection) = idle {
         pool.counts.reused();
         match exchange((connection, place), outgoing, message, deadline).await {
             Ok(mut response) => {
@@ -135,7 +157,12 @@ async fn ask(
                 place = kept;
                 message = signed(pool, outgoing, deadline).await?;
             }
-            Err((failure, _)) => return Err(failure),
+            Err((failure, _)) => {
+                return Err(Failure {
+                    is_reused: true,
+                    ..failure
+                });
+            }
         }
     }
     let opened = pool.connect(deadline).await;
@@ -223,6 +250,7 @@ async fn exchange(
             fault: OriginFault::Credentials(fault),
             is_sent: true,
             is_answered: true,
+            is_reused: false,
         };
         return Err((failure, None));
     }

@@ -30,6 +30,10 @@ use crate::units::MonoNanos;
 /// How often idle connections are looked through for those that the origin has closed.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
+/// How long ago a connection was used at most that carries a request which can't be sent twice. Servers keep idle connections for
+/// longer than this.
+const JUST_USED: Duration = Duration::from_secs(1);
+
 /// The connections to one URL.
 pub(super) struct Pool {
     pub(super) url: OriginUrl,
@@ -44,6 +48,7 @@ pub(super) struct Pool {
     is_reaping: Cell<bool>,
     failures: Cell<u32>,
     skipped_until: Cell<Option<MonoNanos>>,
+    answered_at: Cell<Option<MonoNanos>>,
 }
 
 impl fmt::Debug for Pool {
@@ -97,6 +102,7 @@ impl Pool {
             is_reaping: Cell::new(false),
             failures: Cell::new(0),
             skipped_until: Cell::new(None),
+            answered_at: Cell::new(None),
         })
     }
 
@@ -138,6 +144,21 @@ impl Pool {
                 Freshness::OverLong => self.counts.fault(OriginFault::OverLong),
             }
         }
+    }
+
+    /// As [`take_idle`](Self::take_idle), but one that was used a moment ago only. Where that leaves others idle, the oldest of them make
+    /// room for a new one.
+    pub(super) fn take_just_used(&self) -> Option<Connection> {
+        let now = clock::mono();
+        let was_just_used = |idle: &Idle| now.since(idle.since) < JUST_USED;
+        if self.idle.borrow().back().is_some_and(was_just_used) {
+            return self.take_idle();
+        }
+        let mut idle = self.idle.borrow_mut();
+        while idle.len() > self.places.available_permits() && idle.pop_front().is_some() {
+            self.counts.unpark(1);
+        }
+        None
     }
 
     /// A new connection, by `deadline` or in the time that one may take.
@@ -202,7 +223,13 @@ impl Pool {
         until.is_some_and(|until| clock::mono() < until)
     }
 
+    /// Whether an answer has come since `then`.
+    pub(super) fn has_answered_since(&self, then: MonoNanos) -> bool {
+        self.answered_at.get().is_some_and(|at| at >= then)
+    }
+
     pub(super) fn note_success(&self) {
+        self.answered_at.set(Some(clock::mono()));
         self.failures.set(0);
         self.skipped_until.set(None);
     }
