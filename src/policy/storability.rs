@@ -11,11 +11,11 @@ use super::settings::{Overrides, SetCookie};
 use super::status;
 use super::stored::Stored;
 use super::stored_fields::LeftOut;
+use super::vary::{Names, Vary};
 use crate::http::cache_control::ResponseDirectives;
 use crate::http::content_range::ContentRange;
 use crate::http::fields::{FieldLines, Fields};
 use crate::http::head::Method;
-use crate::http::list;
 use crate::units::UnixSeconds;
 
 /// A response's head, and when it came.
@@ -61,7 +61,7 @@ pub enum WhyNot {
     Private,
     /// The request had Authorization, and the response does not allow to share it (s3.5).
     Authorization,
-    /// `Vary: *` (s4.1): it would never be selected.
+    /// `Vary: *` (s4.1), or what counts as that (see `policy::vary`): it would never be selected.
     VaryStar,
     /// It sets a cookie, and the rule does not strip it.
     SetCookie,
@@ -108,7 +108,9 @@ impl fmt::Display for WhyNot {
             Self::NoStore => "the response says no-store",
             Self::Private => "the response says private",
             Self::Authorization => "the request has Authorization and the response is not shared",
-            Self::VaryStar => "the response varies by everything",
+            Self::VaryStar => {
+                "the response varies by everything, or by what no selection is made of"
+            }
             Self::SetCookie => "the response sets a cookie",
             Self::NotCacheable => "no lifetime is stated and the status gives none",
             Self::NoLastModified => "neither validator nor lifetime",
@@ -223,7 +225,7 @@ fn refusal(
         () if is_no_store(directives, rule) => WhyNot::NoStore,
         () if directives.private.is_whole() && !rule.store_private => WhyNot::Private,
         () if asked.authorized && !directives.allows_authorization() => WhyNot::Authorization,
-        () if varies_by_everything(received.fields) => WhyNot::VaryStar,
+        () if Names::of(received.fields) == Vary::Star => WhyNot::VaryStar,
         () if sets_cookie(received.fields, directives, rule) => WhyNot::SetCookie,
         () if !is_cacheable(received, directives, rule) => WhyNot::NotCacheable,
         () => return None,
@@ -250,14 +252,6 @@ const fn is_usable(stored: &Stored) -> bool {
         !stored.must_revalidate && (stored.stale_while_revalidate > 0 || stored.stale_if_error > 0);
     let is_fresh_at_first = stored.lifetime > stored.initial_age;
     stored.has_validator() || (!stored.no_cache && (is_fresh_at_first || may_be_stale))
-}
-
-/// Whether any Vary line has a member `*` (s4.1).
-fn varies_by_everything(fields: &Fields) -> bool {
-    fields
-        .values("vary")
-        .flat_map(list::elements)
-        .any(|member| member == b"*")
 }
 
 /// Whether a cookie would be stored that the rule does not want stored.

@@ -27,6 +27,10 @@ pub const VARIANTS_MAX: usize = 32;
 /// The most field names that a response may vary by.
 pub const NAMES_MAX: usize = 16;
 
+/// Request fields that say something of who asks, and that this cache writes anew for the origin (see `policy::forwarding`): what a
+/// client has under these names is not what the origin answers to.
+const WRITTEN_HERE: [&str; 4] = ["connection", "te", "via", "x-forwarded-for"];
+
 /// The longest selection, in bytes. A response with a longer one is not stored.
 pub const SELECTION_BYTES_MAX: usize = 8192;
 
@@ -35,7 +39,8 @@ pub const SELECTION_BYTES_MAX: usize = 8192;
 pub enum Vary {
     /// Nothing: it answers every request for its URL.
     None,
-    /// `*`: it never answers another request (s4.1). So does what cannot be read, or names too much.
+    /// `*`: it never answers another request (s4.1). So does what cannot be read, names too much, or a field that this cache
+    /// writes itself.
     Star,
     /// The request fields of these names.
     By(Names),
@@ -82,11 +87,12 @@ impl Names {
     }
 }
 
-/// A field name in lower case; none for `*` and for what is no token or too long to be written down.
+/// A field name in lower case; none for `*`, for what is no token or too long to be written down, and for what is written here.
 fn name_of(element: &[u8]) -> Option<Box<str>> {
     let is_name = element != b"*" && u8::try_from(element.len()).is_ok() && is_token(element);
     let text = std::str::from_utf8(element).ok()?;
-    is_name.then(|| text.to_ascii_lowercase().into())
+    let name = is_name.then(|| text.to_ascii_lowercase())?;
+    (!WRITTEN_HERE.contains(&name.as_str())).then(|| name.into())
 }
 
 /// Whether `bytes` are a token (RFC 9110 s5.6.2).

@@ -190,3 +190,32 @@ before_an_origin!(
         assert_eq!(origin.asked().len(), 4);
     }
 );
+
+before_an_origin!(
+    rfc9111_s4_1_what_varies_by_a_field_that_is_written_here_is_not_stored,
+    Site::plain(),
+    |origin, server| {
+        for name in ["X-Forwarded-For", "Accept, via", "TE"] {
+            origin.forget();
+            let said = reply(200).max_age(60).field("ETag", "\"x\"");
+            origin.says("/a", said.field("Vary", name).body("yours"));
+            for _ in 0..2 {
+                let answer = fetch_get(server, "/a");
+                answer.expect(200).expect_body(b"yours");
+                assert!(!outcome(&answer).contains(&"stored".to_owned()), "{answer}");
+            }
+            assert_eq!(origin.asked().len(), 2, "{name}");
+        }
+        // A part of it reaches the client that asked for just that.
+        origin.on("/part", |asked| {
+            let made = crate::harness::origin::Made::new(1, 3_000_000);
+            made.max_age(60)
+                .field("Vary", "X-Forwarded-For")
+                .reply(asked)
+        });
+        for _ in 0..2 {
+            let answer = fetch(server, &get("/part").with("Range", "bytes=5-9"));
+            answer.expect(206).expect_body(&content(1, 5..10));
+        }
+    }
+);

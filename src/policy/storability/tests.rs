@@ -278,6 +278,7 @@ mod rfc9111_s4_1 {
             &[FRESH, ("Vary", "*")][..],
             &[FRESH, ("Vary", "Accept, *")],
             &[FRESH, ("Vary", "Accept"), ("vary", "* ,X")],
+            &[FRESH, ("Vary", "x-forwarded-for")],
         ] {
             assert_eq!(judged(200, lines), Err(WhyNot::VaryStar), "{lines:?}");
         }

@@ -68,6 +68,17 @@ fn names_that_cannot_be_read_or_are_too_many_count_as_star() {
 }
 
 #[test]
+fn fields_that_are_written_here_count_as_star() {
+    for line in ["X-Forwarded-For", "accept, VIA", "te", "Connection"] {
+        assert_eq!(vary(&[line]), Vary::Star, "{line}");
+    }
+    // The same for all, or what the client says.
+    for line in ["X-Forwarded-Proto", "Host", "X-Forwarded-Host"] {
+        assert!(matches!(vary(&[line]), Vary::By(_)), "{line}");
+    }
+}
+
+#[test]
 fn rfc9111_s4_1_all_nominated_fields_must_match() {
     let names = names("a, b");
     let stored = selection(&names, &fields(&[("A", "1"), ("B", "2"), ("C", "3")])).unwrap();
