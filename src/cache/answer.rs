@@ -63,6 +63,8 @@ pub struct Sending {
 pub enum Reply {
     /// 404.
     NotFound,
+    /// 400: the request can't go on to the origin, or its body broke off.
+    BadRequest,
     /// 403.
     Forbidden,
     /// 405, with Allow.
@@ -100,6 +102,7 @@ impl Reply {
             | Rule::OriginCredentials
             | Rule::OriginBroken => Self::BadGateway,
             Rule::CredentialsNotLent => Self::Forbidden,
+            Rule::RequestBroken => Self::BadRequest,
             Rule::Loop => Self::Loop,
             Rule::OriginTimeout | Rule::OnlyIfCached => Self::GatewayTimeout,
             _ => Self::Unavailable,
@@ -112,6 +115,7 @@ impl Reply {
         match self {
             Self::Options => 204,
             Self::Redirect(_) => 301,
+            Self::BadRequest => 400,
             Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,

@@ -69,6 +69,8 @@ pub enum Rule {
     OriginBroken,
     /// As many requests are with the origin, or wait for one answer, as may be.
     OriginBusy,
+    /// The request can't go on: it is no HTTP/1.1 for the origin, or its body broke off.
+    RequestBroken,
     /// The request has been here before: origins and caches ask each other in a circle.
     Loop,
     /// The request was refused before any rule was asked.
@@ -112,6 +114,7 @@ impl Rule {
             Self::OriginTimeout => "fwd=miss; detail=origin-timeout",
             Self::OriginBroken => "fwd=miss; detail=origin-broken",
             Self::OriginBusy => "fwd=miss; detail=origin-busy",
+            Self::RequestBroken => "detail=request-broken",
             Self::Loop => "detail=loop",
             Self::Refused => "detail=refused",
         }

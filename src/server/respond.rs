@@ -210,6 +210,7 @@ pub fn reply(reply: &Reply, rule: Rule, envelope: &Envelope<'_>, out: &mut Vec<u
         Reply::Redirect(location) => message::append_field(out, b"Location", &[location]),
         Reply::Unavailable => message::append_field(out, b"Retry-After", &[b"1"]),
         Reply::NotFound
+        | Reply::BadRequest
         | Reply::Forbidden
         | Reply::MethodUnknown
         | Reply::UpgradeRefused

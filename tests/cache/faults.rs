@@ -345,3 +345,42 @@ before_an_origin!(
         assert_eq!(origin.asked().len(), 1);
     }
 );
+
+before_an_origin!(
+    a_request_that_no_origin_can_be_sent_is_the_clients_fault,
+    Site::plain().with(|setup| setup.limit("head = \"32KiB\"")),
+    |origin, server| {
+        origin.otherwise(|_| reply(200).body("fine"));
+        // Encoded, as origins want it, it is longer than any URI.
+        let target = format!("/a?{}", "\"".repeat(22_000));
+        let answer = fetch_get(server, &target);
+        answer.expect(400);
+        expect_outcome(&answer, &["detail=request-broken"]);
+        assert_eq!(origin.asked().len(), 0);
+        fetch_get(server, "/a").expect(200);
+    }
+);
+
+before_an_origin!(
+    stale_answers_do_not_stand_in_for_refused_credentials,
+    Site::plain().line("profile = \"bucket\"").with(|mut setup| {
+        let profile = "name = \"bucket\"\nkind = \"s3\"\naccess_key_id = \"AKID\"\nsecret_access_key = \"key\"";
+        setup.config.profiles.push(profile.to_owned());
+        setup
+    }),
+    |origin, server| {
+        let old = reply(200)
+            .field("Cache-Control", "max-age=10, stale-if-error=1000")
+            .field("Age", "100")
+            .field("ETag", "\"1\"");
+        let refusal = "<Error><Code>SignatureDoesNotMatch</Code></Error>";
+        origin.queue("/b/a", [old.body("old"), reply(403).body(refusal)]);
+        fetch_get(server, "/b/a").expect(200).expect_body(b"old");
+        let answer = fetch_get(server, "/b/a");
+        answer.expect(502);
+        expect_outcome(&answer, &["detail=origin-credentials"]);
+        // What passes by itself, it stands in for.
+        origin.says("/b/a", reply(503).body("busy"));
+        fetch_get(server, "/b/a").expect(200).expect_body(b"old");
+    }
+);

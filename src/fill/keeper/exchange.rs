@@ -16,6 +16,7 @@ use crate::cache::order::{Fetch, Fetched, Outcome};
 use crate::fill::origin::{
     Origin, OriginFault, OriginRequest, OriginResponse, OriginSettings, RequestBody, Retry,
 };
+use crate::fill::profile::CredentialFault;
 use crate::http::cache_control::ResponseDirectives;
 use crate::http::fields::FieldLines;
 use crate::http::head::Method;
@@ -167,7 +168,10 @@ impl Keeper {
         let request_time = now();
         let answer = match self.in_time(origin.send(request), sent).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(fault)) => return self.fail(fetch, &asked, rule_of(fault), Some(&known), lead),
+            Ok(Err(fault)) => {
+                let known = may_stand_in(fault).then_some(&known);
+                return self.fail(fetch, &asked, rule_of(fault), known, lead);
+            }
             Err(_) => return self.fail(fetch, &asked, Rule::OriginTimeout, Some(&known), lead),
         };
         self.invalidate(fetch, &answer).await;
@@ -616,9 +620,23 @@ pub(super) fn fetched(
     }))
 }
 
+/// Whether a stored response may stand in for an answer that does not come for this fault. Not where the request, or the config, is
+/// to be mended first: then it would hide what is wrong, and be an answer to who may not ask.
+fn may_stand_in(fault: OriginFault) -> bool {
+    match fault {
+        OriginFault::Body
+        | OriginFault::Unsendable
+        | OriginFault::NotLent
+        | OriginFault::Forbidden => false,
+        OriginFault::Credentials(fault) => fault == CredentialFault::Late,
+        _ => true,
+    }
+}
+
 /// The rule by which a fault is answered.
 fn rule_of(fault: OriginFault) -> Rule {
     match fault.status() {
+        400 => Rule::RequestBroken,
         503 => Rule::OriginBusy,
         504 => Rule::OriginTimeout,
         _ if fault == OriginFault::Dns => Rule::OriginNameUnknown,

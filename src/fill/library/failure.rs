@@ -211,6 +211,10 @@ impl Failure {
                 Code::Credentials,
                 "the client certificate of its [[profile]] is shown for objects alone, and the URL names none: it would list them",
             ),
+            Rule::RequestBroken => (
+                Code::InvalidUrl,
+                "no request can be made of it for an origin: it is too long, or has what no request may have",
+            ),
             Rule::OriginTimeout => (Code::OriginTimeout, "the origin did not answer in time"),
             Rule::OriginBusy => (
                 Code::Busy,
@@ -324,6 +328,7 @@ mod tests {
             Rule::OriginAddressRefused,
             Rule::OriginCredentials,
             Rule::CredentialsNotLent,
+            Rule::RequestBroken,
             Rule::OriginTimeout,
             Rule::OriginBusy,
             Rule::Loop,
