@@ -210,6 +210,7 @@ impl FrontDesk {
             target,
             site,
             rule: rules.of(target.path),
+            rules,
             scope: facts.and_then(|facts| facts.scope.as_deref()),
             now,
         };

@@ -13,6 +13,7 @@ use crate::index::response::Response;
 use crate::policy::cache_status::{CacheStatus, Forward};
 use crate::policy::origin_rule::OriginRule;
 use crate::policy::rule::Rule;
+use crate::policy::rules::Rules;
 use crate::policy::settings::CacheRule;
 use crate::store::body_fault::BodyFault;
 use crate::store::pipe::Pipe;
@@ -61,6 +62,8 @@ pub struct Fetch {
     pub site: SiteId,
     /// The rule of its URL.
     pub rule: Arc<CacheRule>,
+    /// All rules of its site, where it may change other URLs too.
+    pub rules: Option<Rules>,
     /// The cache key of its URL.
     pub key: Box<[u8]>,
     /// The method.

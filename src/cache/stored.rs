@@ -18,9 +18,10 @@ use crate::policy::key::{self, KeyParts, Scheme};
 use crate::policy::request::Asked;
 use crate::policy::reuse::{self, Reuse, Why};
 use crate::policy::rule::Rule;
+use crate::policy::rules::Rules;
 use crate::policy::selection::{self, Part};
 use crate::policy::settings::{CacheRule, Tier};
-use crate::policy::{trailers, validation, vary};
+use crate::policy::{invalidation, trailers, validation, vary};
 use crate::store::Reading;
 use crate::store::window::TooLate;
 use crate::units::SiteId;
@@ -32,6 +33,8 @@ pub(super) struct Wanted<'r, 'b> {
     pub(super) target: &'r Target<'r>,
     pub(super) site: SiteId,
     pub(super) rule: &'r Arc<CacheRule>,
+    /// All rules of its site.
+    pub(super) rules: &'r Rules,
     /// The scope of its key, see `policy::key`.
     pub(super) scope: Option<&'r [u8]>,
     pub(super) now: Moment,
@@ -299,6 +302,7 @@ fn fetch(
     Box::new(Fetch {
         site: wanted.site,
         rule: Arc::clone(wanted.rule),
+        rules: (!invalidation::is_safe(head.method)).then(|| wanted.rules.clone()),
         key: key.into(),
         method: head.method,
         method_name: head.method_name.into(),

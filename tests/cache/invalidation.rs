@@ -155,3 +155,24 @@ before_an_origin!(
         expect_hit(&fetch_get(server, "/a"));
     }
 );
+
+before_an_origin!(
+    rfc9111_s4_4_other_urls_are_invalidated_by_the_rules_that_are_theirs,
+    Site::plain()
+        .rule("/images", "ignore_query = true")
+        .rule("/form", "strip_query = [\"v\"]"),
+    |origin, server| {
+        changed_by(origin, reply(200).body(""));
+        for target in ["/images/x", "/plain?v=1", "/plain"] {
+            store(server, target);
+        }
+        let said = reply(201)
+            .field("Location", "/images/x?v=1")
+            .field("Content-Location", "/plain?v=1");
+        changed_by(origin, said.body(""));
+        fetch(server, &Request::new("POST", "/form").body(b"x")).expect(201);
+        expect_invalid(server, "/images/x");
+        expect_invalid(server, "/plain?v=1");
+        expect_hit(&fetch_get(server, "/plain"));
+    }
+);

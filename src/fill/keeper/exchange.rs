@@ -499,7 +499,9 @@ fn changed_by(fetch: &Fetch, answer: &OriginResponse) -> (Vec<Vec<u8>>, Vec<Vec<
             path: &url.path,
             query: url.query.as_deref(),
         };
-        key::append(&mut key, &parts, &fetch.rule.overrides);
+        let rules = fetch.rules.as_ref();
+        let rule = rules.map_or(&fetch.rule, |rules| rules.of(&url.path));
+        key::append(&mut key, &parts, &rule.overrides);
         key
     });
     let groups = groups::invalidated_by(fetch.method, &answer.fields).names;

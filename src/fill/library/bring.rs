@@ -467,6 +467,7 @@ pub(super) fn order(place: &Place, plan: &Plan, fields: Fields, why: Forward) ->
             Source::Own { .. } => SiteId(u16::MAX),
         },
         rule: Arc::clone(&place.rule),
+        rules: None,
         key: place.key.clone(),
         method: Method::Get,
         method_name: b"GET"[..].into(),
