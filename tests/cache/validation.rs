@@ -383,3 +383,57 @@ before_an_origin!(
         fetch_get(server, "/a").expect(200).expect_body(b"hello");
     }
 );
+
+before_an_origin!(
+    rfc9110_s13_1_conditions_for_what_is_not_stored_are_the_origins_to_judge,
+    Site::plain(),
+    |origin, server| {
+        origin.on("/a", |asked| {
+            let said = |status| {
+                let said = reply(status).field("ETag", "\"1\"");
+                said.field("Cache-Control", "no-store")
+            };
+            match asked.field("if-none-match") {
+                Some("\"1\"") => said(304).end(),
+                _ => said(200).body("all of it"),
+            }
+        });
+        fetch_get(server, "/a")
+            .expect(200)
+            .expect_body(b"all of it");
+        for (tag, status) in [("\"1\"", 304), ("\"0\"", 200)] {
+            let answer = fetch(server, &get("/a").with("If-None-Match", tag));
+            answer.expect(status);
+            assert_eq!(answer.needs("etag"), "\"1\"");
+        }
+        let since = ago(10);
+        let request = get("/a").with("If-Modified-Since", &since);
+        fetch(server, &request).expect(200);
+        let asked = origin.asked();
+        assert_eq!(asked[3].field("if-modified-since"), Some(since.as_str()));
+    }
+);
+
+before_an_origin!(
+    what_is_stored_is_validated_by_its_own_tag_whatever_its_key_was_last,
+    Site::plain(),
+    |origin, server| {
+        origin.queue(
+            "/a",
+            [
+                stale().field("ETag", "\"1\"").body("old"),
+                reply(200).field("Cache-Control", "private").body("mine"),
+                reply(304).max_age(60).field("ETag", "\"1\"").end(),
+            ],
+        );
+        fetch_get(server, "/a").expect_body(b"old");
+        fetch_get(server, "/a").expect_body(b"mine");
+        let answer = fetch(server, &get("/a").with("If-None-Match", "\"0\""));
+        let asked = origin.asked();
+        assert_eq!(asked[2].lines("if-none-match"), ["\"1\""]);
+        answer.expect(200).expect_body(b"old");
+        let same = fetch(server, &get("/a").with("If-None-Match", "\"1\""));
+        same.expect(304);
+        expect_hit(&same);
+    }
+);

@@ -177,8 +177,9 @@ impl Keeper {
         }
         match self.flights.board(&fetch.key, clock::mono()) {
             Boarding::Alone => {
-                // Nothing was shared of its URL: a range of it that is not stored goes as it was asked for.
-                let goes_as_it_is = source::asked_range(&fetch).is_some();
+                // Nothing was shared of its URL: a range of it that is not stored goes as it was asked for, and so do conditions.
+                let goes_as_it_is =
+                    source::asked_range(&fetch).is_some() || source::has_conditions(&fetch);
                 self.answer_alone(fetch, asked, &origin, goes_as_it_is)
                     .await
             }
@@ -269,7 +270,9 @@ impl Keeper {
             if asked.directives.only_if_cached {
                 return Outcome::NotFetched(Rule::OnlyIfCached);
             }
-            if goes_as_it_is {
+            // What is stored is validated by what it has, not by what the client has.
+            let validates = source::has_conditions(&fetch) && self.select(&fetch, &alone).is_some();
+            if goes_as_it_is && !validates {
                 return self.ask_as_it_is(&fetch, asked, origin).await;
             }
             self.tell_why(&mut fetch, &asked, &alone);

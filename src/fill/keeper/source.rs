@@ -139,6 +139,15 @@ pub(super) fn asked_range(fetch: &Fetch) -> Option<AskedRange> {
     range_of(fetch).filter(|_| !has_credentials(&fetch.fields))
 }
 
+/// Whether a request for the whole of something has conditions of its client's.
+pub(super) fn has_conditions(fetch: &Fetch) -> bool {
+    let mut lines = fetch.fields.lines();
+    fetch.method == Method::Get
+        && !fetch.is_refresh
+        && range_of(fetch).is_none()
+        && lines.any(|(name, _)| validation::is_condition_or_range(name))
+}
+
 /// Whether a request asks for a range that is fetched for it alone: it shows credentials, which are not used for others.
 pub(super) fn is_range_for_one(fetch: &Fetch) -> bool {
     range_of(fetch).is_some() && has_credentials(&fetch.fields)
