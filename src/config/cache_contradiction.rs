@@ -58,6 +58,8 @@ pub enum CacheContradiction {
     CertificatesWithoutVerify,
     /// Certificates for origins of which none has https.
     CertificatesWithoutHttps,
+    /// Neither the system's certificates nor others.
+    NobodyTrusted,
 }
 
 impl fmt::Display for CacheContradiction {
@@ -113,6 +115,9 @@ impl fmt::Display for CacheContradiction {
             }
             Self::CertificatesWithoutVerify => {
                 "verify_peer = false verifies by no certificates; remove one of the two"
+            }
+            Self::NobodyTrusted => {
+                "without the system's certificates and without ca_file no https host is trusted; set ca_file or remove this"
             }
             Self::CertificatesWithoutHttps => {
                 "no origin here starts with https://, so nothing is verified by it"

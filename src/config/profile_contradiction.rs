@@ -40,6 +40,8 @@ pub enum ProfileContradiction {
     NoHeaders,
     /// Certificates for hosts that are not verified.
     CertificatesWithoutVerify,
+    /// Neither the system's certificates nor others.
+    NobodyTrusted,
     /// A site's profile that there is none of.
     NoSuchProfile {
         /// The name.
@@ -79,6 +81,9 @@ impl fmt::Display for ProfileContradiction {
             Self::NoHeaders => {
                 f.write_str("kind = \"headers\" needs request_headers or request_headers_file")
             }
+            Self::NobodyTrusted => f.write_str(
+                "without the system's certificates and without ca_file no https host is trusted; set ca_file or remove this",
+            ),
             Self::CertificatesWithoutVerify => f.write_str(
                 "verify_peer = false verifies by no certificates; remove one of the two",
             ),

@@ -147,7 +147,7 @@ pub(in crate::fill) fn settings_of(
     if asker == Asker::Library {
         settings.tls = profile.tls();
         settings.total_timeout = Some(profile.rule().total_timeout);
-    } else if rule.ca_file.is_none() && rule.verify_peer {
+    } else if rule.ca_file.is_none() && rule.verify_peer && rule.system_roots {
         settings.tls = profile.tls();
     } else {
         settings.tls.client = profile.client_identity();

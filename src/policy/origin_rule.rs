@@ -21,8 +21,10 @@ pub struct OriginRule {
     pub host: String,
     /// Whether what clients say of those before them is believed: their `Forwarded` and `X-Forwarded-` fields go on.
     pub trusts_forwarded: bool,
-    /// A file of PEM certificates, absolute, that https origins are verified by in place of the system's.
+    /// A file of PEM certificates, absolute, that https origins are verified by too.
     pub ca_file: Option<PathBuf>,
+    /// Whether https origins are verified by the certificates that this system trusts.
+    pub system_roots: bool,
     /// Whether https origins must prove who they are.
     pub verify_peer: bool,
     /// The name of the profile whose credentials the origin is asked with; empty: none. The scope of its keys.
@@ -43,6 +45,7 @@ impl Default for OriginRule {
             host: String::new(),
             trusts_forwarded: false,
             ca_file: None,
+            system_roots: true,
             verify_peer: true,
             profile: String::new(),
             public_only: false,

@@ -40,6 +40,7 @@ pub(in crate::config) fn library(
         let needless = CacheContradiction::CertificatesWithoutVerify;
         add(report, &place, "library.ca_file", needless);
     }
+    origins::trust(report, LIBRARY.name, &library.origin, places);
     rules::lifetimes(report, LIBRARY.name, &library.rule.overrides, places);
     rules::queries(report, LIBRARY.name, &library.rule.overrides, places);
 }

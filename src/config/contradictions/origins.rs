@@ -7,7 +7,8 @@ use super::add;
 use crate::config::cache_contradiction::CacheContradiction;
 use crate::config::draft::ReadSite;
 use crate::config::keys::ORIGIN_KEYS;
-use crate::config::read::Report;
+use crate::config::read::{Places, Report};
+use crate::policy::origin_rule::OriginRule;
 
 /// One site by itself, without its rules; `fill_timeout` is none where it has a mistake.
 pub(in crate::config) fn site(
@@ -98,4 +99,20 @@ fn origin(report: &mut Report<'_>, site: &ReadSite, fill_timeout: Option<Duratio
             add(report, &place, "site.ca_file", needless);
         }
     }
+    trust(report, "site", origin, places);
+}
+
+/// Where the system's certificates are left out, others are trusted, and something is verified by them.
+pub(super) fn trust(report: &mut Report<'_>, table: &str, origin: &OriginRule, places: &Places) {
+    let Some(place) = places.of("system_roots").filter(|_| !origin.system_roots) else {
+        return;
+    };
+    let found = if !origin.verify_peer {
+        CacheContradiction::CertificatesWithoutVerify
+    } else if origin.ca_file.is_none() && !places.is_wrong("ca_file") {
+        CacheContradiction::NobodyTrusted
+    } else {
+        return;
+    };
+    add(report, &place, &format!("{table}.system_roots"), found);
 }

@@ -222,6 +222,13 @@ fn tls(report: &mut Report<'_>, profile: &ProfileRule, places: &Places) {
             ProfileContradiction::CertificatesWithoutVerify,
         );
     }
+    if !tls.system_roots && !tls.verify_peer {
+        let needless = ProfileContradiction::CertificatesWithoutVerify;
+        tell(report, places, "system_roots", needless);
+    } else if !tls.system_roots && tls.ca_file.is_none() && !places.is_wrong("ca_file") {
+        let nobody = ProfileContradiction::NobodyTrusted;
+        tell(report, places, "system_roots", nobody);
+    }
 }
 
 fn tell(report: &mut Report<'_>, places: &Places, key: &str, found: ProfileContradiction) {

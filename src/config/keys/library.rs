@@ -215,7 +215,7 @@ pub(in crate::config) static LIBRARY: Table<LibrarySettings> = Table {
         key(
             "ca_file",
             r#""""#,
-            "PEM file of the certificates that hosts are verified by over https; \"\": the system's.",
+            "PEM file of certificates that hosts are verified by over https beside the system's; \"\": none.",
             Shape::Text {
                 accepts: "the path of a file of PEM certificates, or \"\"",
                 set: |library, text, folder| {
@@ -223,6 +223,12 @@ pub(in crate::config) static LIBRARY: Table<LibrarySettings> = Table {
                     Ok(())
                 },
             },
+        ),
+        flag(
+            "system_roots",
+            "true",
+            "Whether the system's certificates are trusted, too; false leaves ca_file's alone.",
+            |library| &mut library.origin.system_roots,
         ),
         flag(
             "verify_peer",

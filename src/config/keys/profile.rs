@@ -193,7 +193,7 @@ pub(in crate::config) static PROFILE: Table<ProfileRule> = Table {
         key(
             "ca_file",
             r#""""#,
-            "PEM file of the certificates that https hosts are verified by; \"\": the system's.",
+            "PEM file of certificates that https hosts are verified by beside the system's; \"\": none.",
             Shape::Text {
                 accepts: "the path of a file of PEM certificates, or \"\"",
                 set: |profile, text, folder| {
@@ -201,6 +201,12 @@ pub(in crate::config) static PROFILE: Table<ProfileRule> = Table {
                     Ok(())
                 },
             },
+        ),
+        key(
+            "system_roots",
+            "true",
+            "Whether the system's certificates are trusted, too; false leaves ca_file's alone.",
+            Shape::Flag(|profile| &mut profile.tls.system_roots),
         ),
         key(
             "verify_peer",

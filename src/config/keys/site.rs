@@ -15,7 +15,7 @@ const ORIGINS_MAX: usize = 16;
 const CONNECTIONS_MAX: usize = 16_384;
 
 /// The keys of `[[site]]` that mean nothing without `origin`.
-pub(in crate::config) const ORIGIN_KEYS: [&str; 9] = [
+pub(in crate::config) const ORIGIN_KEYS: [&str; 10] = [
     "connect_timeout",
     "first_byte_timeout",
     "between_bytes_timeout",
@@ -23,6 +23,7 @@ pub(in crate::config) const ORIGIN_KEYS: [&str; 9] = [
     "host",
     "trust_forwarded",
     "ca_file",
+    "system_roots",
     "verify_peer",
     "profile",
 ];
@@ -134,7 +135,7 @@ pub(in crate::config) static SITE: Table<SiteDraft> = Table {
         key(
             "ca_file",
             r#""""#,
-            "PEM file of the certificates that https origins are verified by; \"\": the system's.",
+            "PEM file of certificates that https origins are verified by beside the system's; \"\": none.",
             Shape::Text {
                 accepts: "the path of a file of PEM certificates, or \"\"",
                 set: |draft, text, folder| {
@@ -142,6 +143,12 @@ pub(in crate::config) static SITE: Table<SiteDraft> = Table {
                     Ok(())
                 },
             },
+        ),
+        key(
+            "system_roots",
+            "true",
+            "Whether the system's certificates are trusted, too; false leaves ca_file's alone.",
+            Shape::Flag(|draft| &mut draft.origin.system_roots),
         ),
         key(
             "verify_peer",

@@ -78,6 +78,7 @@ connections = 4
 host = "Media.example.com:81"
 trust_forwarded = true
 ca_file = "ca.pem"
+system_roots = false
 "#,
     );
     let settings = settings.unwrap();
@@ -93,6 +94,7 @@ ca_file = "ca.pem"
         host: "media.example.com:81".to_owned(),
         trusts_forwarded: true,
         ca_file: Some(folder.path().join("ca.pem")),
+        system_roots: false,
         verify_peer: true,
         profile: String::new(),
         public_only: false,

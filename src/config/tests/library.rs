@@ -35,6 +35,7 @@ first_byte_timeout = "2s"
 between_bytes_timeout = "3s"
 connections = 4
 ca_file = "ca.pem"
+system_roots = false
 default_ttl = "10s"
 min_ttl = "1s"
 max_ttl = "1h"
@@ -76,6 +77,7 @@ stale_while_revalidate = "3h"
             between_bytes_timeout: seconds(3),
             connections: 4,
             ca_file: Some(folder.path().join("ca.pem")),
+            system_roots: false,
             ..OriginRule::default()
         },
         rule: CacheRule {

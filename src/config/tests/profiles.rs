@@ -32,6 +32,7 @@ secret_access_key_file = "a.wav"
 session_token = "token"
 instance_role = false
 ca_file = "ca.pem"
+system_roots = false
 verify_host = false
 client_cert = "ca.pem"
 client_key = "a.wav"
@@ -101,6 +102,8 @@ fn wrong_key_of_a_profile_is_told() {
         ("headers", "request_headers = ['Authorization']", "profile.request_headers", "not a field"),
         ("s3", "client_cert = 'ca.pem'", "profile.client_cert", "without client_key"),
         ("s3", "ca_file = 'ca.pem'\nverify_peer = false", "profile.ca_file", "verifies by no certificates"),
+        ("s3", "system_roots = false", "profile.system_roots", "set ca_file"),
+        ("s3", "system_roots = false\nverify_peer = false", "profile.system_roots", "verifies by no certificates"),
         ("s4", "", "profile.kind", "did you mean \"s3\""),
         ("s3", "secret_acess_key = 'a'", "profile.secret_acess_key", "did you mean"),
     ];

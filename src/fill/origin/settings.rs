@@ -133,8 +133,7 @@ impl From<&OriginRule> for OriginSettings {
             connections_max: rule.connections,
             idle_max: rule.connections,
             tls: TlsSettings {
-                // A file of its own takes the system's place.
-                system_roots: rule.ca_file.is_none(),
+                system_roots: rule.system_roots,
                 ca_file: rule.ca_file.clone(),
                 verify_peer: rule.verify_peer,
                 verify_host: rule.verify_peer,

@@ -166,8 +166,7 @@ impl Profile {
     pub fn tls(&self) -> TlsSettings {
         let tls = &self.rule.tls;
         TlsSettings {
-            // A file of its own takes the system's place.
-            system_roots: tls.ca_file.is_none(),
+            system_roots: tls.system_roots,
             ca_file: tls.ca_file.clone(),
             verify_peer: tls.verify_peer,
             verify_host: tls.verify_host && tls.verify_peer,

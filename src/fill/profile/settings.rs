@@ -144,8 +144,10 @@ impl AzureKeys {
 /// What https hosts have to prove, and what is proved to them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProfileTls {
-    /// A file of PEM certificates that they are verified by in place of the system's.
+    /// A file of PEM certificates that they are verified by too.
     pub ca_file: Option<PathBuf>,
+    /// Whether they are verified by the certificates that this system trusts.
+    pub system_roots: bool,
     /// Whether they must prove who they are.
     pub verify_peer: bool,
     /// Whether their certificate must be for the URL's host.
@@ -160,6 +162,7 @@ impl Default for ProfileTls {
     fn default() -> Self {
         Self {
             ca_file: None,
+            system_roots: true,
             verify_peer: true,
             verify_host: true,
             client_cert: None,

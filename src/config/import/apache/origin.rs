@@ -390,7 +390,7 @@ fn verification(ledger: &mut Ledger<'_>, host: usize, origin: &mut Origin) {
             let note = ledger.note(number, Fate::Dropped, "nothing is verified by it");
             origin.notes.push(note);
         } else {
-            let note = ledger.note(number, Fate::Translated, "");
+            let note = ledger.note(number, Fate::Changed, "the system's certificates are trusted beside it; system_roots = false leaves them out");
             origin.entries.push(Entry::new(
                 "ca_file",
                 text(&path.to_string_lossy()),

@@ -132,7 +132,7 @@ impl Tables<'_> {
                 self.count(parameter, &value, is_inside, library::PREFETCH_QUEUE)?
             }
             "ssl-cacert" => {
-                let note = self.note(parameter, is_inside, Fate::Translated, "");
+                let note = self.note(parameter, is_inside, Fate::Changed, "the system's certificates are trusted beside it; system_roots = false leaves them out");
                 self.shared.ca_file = Some((value, note));
             }
             "ssl-verifypeer" => {

@@ -176,6 +176,9 @@ const CONTRADICTIONS: &[(&str, usize, &str, &str)] = &[
     ("[fill]\nfill_timeout = '2s'\n[[site]]\norigin = 'http://a'\nconnect_timeout = '3s'", 5, "site.connect_timeout", "\"2s\""),
     ("[[site]]\norigin = 'http://a'\nca_file = 'ca.pem'", 3, "site.ca_file", "https://"),
     ("[[site]]\norigin = 'https://a'\nca_file = 'ca.pem'\nverify_peer = false", 3, "site.ca_file", "verify_peer"),
+    ("[[site]]\norigin = 'https://a'\nsystem_roots = false", 3, "site.system_roots", "set ca_file"),
+    ("[[site]]\norigin = 'https://a'\nsystem_roots = false\nverify_peer = false", 3, "site.system_roots", "verify_peer"),
+    ("[[site]]\nroot = 'www'\nsystem_roots = false", 3, "site.system_roots", "needs origin"),
     ("[[site]]\norigin = 'http://a'\n[[site.rule]]\npath = '/a-b'\n[[site.rule]]\npath = '/a%2db'", 6, "site.rule.path", "line 3 is for /a-b"),
     ("[[site]]\norigin = 'http://a'\n[[site]]\norigin = 'http://b'", 3, "site.hosts", "line 1"),
 ];
