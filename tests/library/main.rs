@@ -7,6 +7,9 @@
 mod harness;
 #[cfg(test)]
 mod shelf;
+#[cfg(test)]
+#[path = "../harness/tls.rs"]
+mod tls;
 
 #[cfg(test)]
 mod allowed;
@@ -20,6 +23,8 @@ mod faults;
 mod freeswitch;
 #[cfg(test)]
 mod gets;
+#[cfg(test)]
+mod https;
 #[cfg(test)]
 mod leases;
 #[cfg(test)]

@@ -6,6 +6,9 @@
 #[macro_use]
 #[path = "../harness/mod.rs"]
 mod harness;
+#[cfg(test)]
+#[path = "../harness/tls.rs"]
+mod tls;
 
 #[cfg(test)]
 mod cached;
@@ -17,6 +20,8 @@ mod flat;
 mod full_disk;
 #[cfg(test)]
 mod hosts;
+#[cfg(test)]
+mod https;
 #[cfg(test)]
 mod killed;
 #[cfg(test)]
