@@ -246,3 +246,148 @@ fn error_within_a_success_is_none() {
     let done = await_state(&server, id, "done");
     assert_eq!(done["attempts"].as_u64(), Some(1));
 }
+
+/// An origin for blocks: it keeps their names as the service does, and fails where it is told.
+fn container(fails: impl Fn(&str, usize) -> bool + Send + Sync + 'static) -> Origin {
+    let origin = Origin::start();
+    let tries = AtomicUsize::new(0);
+    origin.otherwise(move |asked| {
+        let (_, query) = asked.target.split_once('?').unwrap_or_default();
+        if fails(query, tries.fetch_add(1, Ordering::SeqCst)) {
+            return reply(500)
+                .field("x-ms-error-code", "InternalError")
+                .body("");
+        }
+        said(201)
+    });
+    origin
+}
+
+fn before_blocks(origin: &Origin) -> Server {
+    let mut setup = setup(&origin.url(), "part_size = \"64KiB\"");
+    setup.config.sites[0].push_str(&format!(
+        "\n[[profile]]\nname = \"blobs\"\nkind = \"azure\"\ndomains = [\"*.s3.example\"]\nendpoint = {:?}\npath_style = true\n\
+         account = \"acme\"\naccount_key = \"a2V5\"",
+        origin.url()
+    ));
+    setup.start(Driver::Epoll)
+}
+
+/// The names of the blocks that were sent, in the order in which they came.
+fn blocks(origin: &Origin) -> Vec<String> {
+    let names = asked(origin);
+    let names = names.iter().filter_map(|line| {
+        let name = line.strip_prefix("PUT comp=block&blockid=")?;
+        Some(name.replace("%2B", "+").replace("%2F", "/"))
+    });
+    names.collect()
+}
+
+#[test]
+fn block_that_fails_is_sent_again_and_the_others_are_not() {
+    let origin = container(|_, at| (1..3).contains(&at));
+    let server = before_blocks(&origin);
+    let body = pattern(150_000, 1);
+    let id = accepted(&server, URL, &body);
+    assert_eq!(await_state(&server, id, "done")["attempts"], 2);
+    let sent = blocks(&origin);
+    let [first, second, _, _, third] = &sent[..] else {
+        panic!("{sent:?}");
+    };
+    assert_eq!(sent[1..4], [second.clone(), second.clone(), second.clone()]);
+    let all = origin.asked();
+    assert!([&all[0].body[..], &all[3].body, &all[4].body].concat() == body);
+    let list = String::from_utf8_lossy(&all[5].body).into_owned();
+    let expected: String = [first, second, third]
+        .map(|name| format!("<Latest>{name}</Latest>"))
+        .concat();
+    assert!(list.contains(&expected), "{list}");
+    // Another upload to the same blob has blocks of its own, of names of the same length.
+    origin.forget();
+    let id = accepted(&server, URL, &body);
+    await_state(&server, id, "done");
+    let others = blocks(&origin);
+    assert_eq!(others.len(), 3);
+    assert!(others.iter().all(|name| !sent.contains(name)));
+    assert_eq!(others[0].len(), first.len());
+}
+
+#[test]
+fn blocks_that_are_gone_are_all_sent_anew() {
+    let origin = Origin::start();
+    let lists = AtomicUsize::new(0);
+    origin.otherwise(move |asked| {
+        let is_list = asked.target.ends_with("?comp=blocklist");
+        match is_list.then(|| lists.fetch_add(1, Ordering::SeqCst)) {
+            // The list of the first attempt fails, and then somebody has written the blob.
+            Some(0) => said(503),
+            Some(1) => reply(400)
+                .field("x-ms-error-code", "InvalidBlockList")
+                .body(""),
+            _ => said(201),
+        }
+    });
+    let server = before_blocks(&origin);
+    let id = accepted(&server, URL, &pattern(150_000, 1));
+    assert_eq!(await_state(&server, id, "done")["attempts"], 2);
+    let sent = blocks(&origin);
+    assert_eq!(sent.len(), 6);
+    assert_eq!(sent[..3], sent[3..]);
+    // Where it was there a moment ago, the origin means it.
+    let origin = Origin::start();
+    origin.otherwise(|asked| match asked.target.ends_with("?comp=blocklist") {
+        true => reply(400)
+            .field("x-ms-error-code", "InvalidBlockList")
+            .body(""),
+        false => said(201),
+    });
+    let server = before_blocks(&origin);
+    let id = accepted(&server, URL, &pattern(150_000, 1));
+    assert_eq!(await_state(&server, id, "given-up")["attempts"], 1);
+}
+
+/// Damages the last bytes of the spooled file between attempts, and lets the next one go on.
+fn is_damaged_midway(server: &Server, go_on: impl FnOnce()) {
+    let id = accepted(server, URL, &pattern(150_000, 1));
+    eventually(PATIENCE, "a part failed", || {
+        status(server, id)["attempts"].as_u64() > Some(1)
+    });
+    let path = server.folder.path(format!("store/uploads/{id:016x}.data"));
+    let mut bytes = std::fs::read(&path).expect("the spooled file");
+    let last = bytes.last_mut().expect("bytes");
+    *last ^= 1;
+    std::fs::write(&path, bytes).expect("the spooled file");
+    go_on();
+    let dead = await_state(server, id, "given-up");
+    let reason = dead["reason"].as_str().unwrap_or_default();
+    assert!(reason.contains("not what was accepted"), "{reason}");
+    assert_eq!(dead["code"], "disk_failed");
+}
+
+#[test]
+fn file_that_is_damaged_between_its_parts_is_told_and_not_put_together() {
+    let is_broken = Arc::new(AtomicUsize::new(1));
+    let breaks = Arc::clone(&is_broken);
+    let (origin, _) =
+        bucket(move |what, _| what.contains("partNumber=2") && breaks.load(Ordering::SeqCst) == 1);
+    let server = before(&origin, "");
+    is_damaged_midway(&server, || is_broken.store(0, Ordering::SeqCst));
+    // The part that is damaged did not come whole, and what had come is removed.
+    eventually(PATIENCE, "the parts are removed", || {
+        asked(&origin).contains(&"DELETE uploadId=id%2B1%2F".to_owned())
+    });
+    assert!(!asked(&origin).contains(&"POST uploadId=id%2B1%2F".to_owned()));
+    let all = origin.asked();
+    let mut last = all
+        .iter()
+        .filter(|asked| asked.target.contains("partNumber=3"));
+    assert!(last.all(|asked| !asked.is_whole));
+    let is_broken = Arc::new(AtomicUsize::new(1));
+    let breaks = Arc::clone(&is_broken);
+    let origin = container(move |query, at| {
+        query.starts_with("comp=block&") && at > 0 && breaks.load(Ordering::SeqCst) == 1
+    });
+    let server = before_blocks(&origin);
+    is_damaged_midway(&server, || is_broken.store(0, Ordering::SeqCst));
+    assert!(!asked(&origin).contains(&"PUT comp=blocklist".to_owned()));
+}

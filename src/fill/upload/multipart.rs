@@ -1,7 +1,8 @@
 //! Large files to S3: begun, sent part by part, and completed in one step, so that nobody ever sees half of it.
 //!
 //! What has come is kept while the process lives: the next attempt goes on with the part that failed. After a restart the old
-//! upload is broken off, and a new one begun.
+//! upload is broken off, and a new one begun. Each part is compared with its checksum as it is sent: the disk may have damaged it since
+//! the upload was begun.
 
 use super::bytes::{self, Contents};
 use super::counts::UploadCount;
@@ -9,7 +10,7 @@ use super::exchange::{Asking, Road};
 use super::record::Record;
 use super::transfer::{Success, etag, part_size};
 use super::verdict::Failure;
-use crate::fill::origin::RequestBody;
+use crate::fill::origin::{OriginFault, RequestBody};
 
 /// Most parts that S3 takes.
 const PARTS_MAX: u64 = 10_000;
@@ -17,16 +18,41 @@ const PARTS_MAX: u64 = 10_000;
 /// Longest identifier of an upload.
 const ID_BYTES_MAX: usize = 2048;
 
-/// An upload that the origin knows of.
+/// How far an upload in parts has come.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
-    /// Its identifier; none before it was begun.
+    /// Its identifier, where the origin gave one.
     id: Option<String>,
-    /// The entity tags of the parts that are there, in their order.
-    etags: Vec<String>,
+    /// What the parts that are there are named by in the end, in their order: entity tags, or names of blocks.
+    pub(super) tags: Vec<String>,
+    /// The checksums of all parts, of a file that was what was accepted.
+    sums: Vec<u32>,
 }
 
 impl Progress {
+    /// That of an upload in parts of `size` bytes which begins.
+    pub(super) async fn of(contents: &Contents, size: u64) -> Result<Self, Failure> {
+        let sums = contents.sums(size).await;
+        Ok(Self {
+            sums: sums.ok_or_else(|| Failure::of_fault(OriginFault::Body))?,
+            ..Self::default()
+        })
+    }
+
+    /// Whether there is anything to go on with.
+    pub(super) fn is_begun(&self) -> bool {
+        !self.sums.is_empty()
+    }
+
+    /// The part that goes next: its number, 0-based, its first byte and its length, and its checksum.
+    pub(super) fn next(&self, contents: &Contents, size: u64) -> Option<(u32, (u64, u64), u32)> {
+        let sum = *self.sums.get(self.tags.len())?;
+        let first = size.saturating_mul(self.tags.len() as u64);
+        let length = size.min(contents.size.checked_sub(first)?);
+        let number = u32::try_from(self.tags.len()).ok()?;
+        Some((number, (first, length), sum))
+    }
+
     /// The identifier of what the origin knows of.
     pub(super) fn id(&self) -> Option<&str> {
         self.id.as_deref()
@@ -42,19 +68,17 @@ pub(super) async fn upload(
     progress: &mut Progress,
     keep: &dyn Fn(Option<&str>),
 ) -> Result<Success, Failure> {
+    let size = part_size(contents.size, asked_size, PARTS_MAX);
+    if !progress.is_begun() {
+        *progress = Progress::of(contents, size).await?;
+    }
     if progress.id.is_none() {
-        if !contents.is_sound().await {
-            return Err(Failure::of_fault(crate::fill::origin::OriginFault::Body));
-        }
         let id = begin(road, record).await?;
         keep(Some(&id));
-        *progress = Progress {
-            id: Some(id),
-            etags: Vec::new(),
-        };
+        progress.id = Some(id);
     }
     let id = progress.id.clone().unwrap_or_default();
-    let sent = send_and_complete(road, contents, asked_size, &id, &mut progress.etags).await;
+    let sent = send_and_complete(road, contents, size, &id, progress).await;
     match &sent {
         Ok(_) => {
             *progress = Progress::default();
@@ -99,21 +123,18 @@ async fn begin(road: &Road<'_>, record: &Record) -> Result<String, Failure> {
 async fn send_and_complete(
     road: &Road<'_>,
     contents: &Contents,
-    asked_size: u64,
+    size: u64,
     id: &str,
-    etags: &mut Vec<String>,
+    progress: &mut Progress,
 ) -> Result<Success, Failure> {
-    let size = part_size(contents.size, asked_size, PARTS_MAX);
     let id = encoded(id);
-    let mut first = size.saturating_mul(etags.len() as u64);
-    while first < contents.size {
-        let length = size.min(contents.size - first);
-        let number = etags.len() + 1;
+    while let Some((number, (first, length), sum)) = progress.next(contents, size) {
+        let number = number + 1;
         let asking = Asking {
             method: "PUT",
             query: format!("partNumber={number}&uploadId={id}"),
             fields: &[],
-            body: &|| contents.part(first, length),
+            body: &|| contents.part(first, length, sum),
         };
         let answer = road.ask(&asking).await?;
         if answer.status != 200 {
@@ -121,11 +142,10 @@ async fn send_and_complete(
         }
         let tag = etag(&answer.fields)
             .ok_or_else(|| Failure::transient("the origin took a part without naming it"))?;
-        etags.push(tag);
+        progress.tags.push(tag);
         contents.counts.bump(UploadCount::Parts);
-        first += length;
     }
-    complete(road, &id, etags).await
+    complete(road, &id, &progress.tags).await
 }
 
 async fn complete(road: &Road<'_>, id: &str, etags: &[String]) -> Result<Success, Failure> {

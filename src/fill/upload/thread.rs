@@ -237,9 +237,13 @@ impl Sender {
         let part_size = uploads.settings.part_size.0;
         let result =
             transfer::attempt(&road, record, &contents, part_size, &mut progress, &keep).await;
-        if progress.id().is_some() {
-            self.progress.borrow_mut().insert(record.id, progress);
+        let mut kept = self.progress.borrow_mut();
+        // What was dropped meanwhile is not gone on with.
+        uploads.with(|ledger| kept.retain(|id, _| ledger.job(*id).is_some()));
+        if progress.is_begun() {
+            kept.insert(record.id, progress);
         }
+        drop(kept);
         result.map(|success| (success, road.target))
     }
 

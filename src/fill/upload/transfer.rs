@@ -73,7 +73,7 @@ pub(super) async fn attempt(
             multipart::upload(road, record, contents, part_size, parts, keep).await
         }
         Some(ProfileKind::Azure) if is_large => {
-            blocks::upload(road, record, contents, part_size).await
+            blocks::upload(road, record, contents, part_size, parts).await
         }
         kind => whole(road, record, contents, kind).await,
     }
