@@ -85,6 +85,8 @@ mod before_nginx {
 
     fn run(driver: Driver) {
         let Some(binary) = binary() else {
+            let required = std::env::var_os("HOTPLATE_TEST_PARTS_REQUIRED");
+            assert!(required.is_none_or(|required| required != "1"), "nginx");
             writeln!(
                 std::io::stderr(),
                 "skipped, nginx is not installed: {driver:?}"

@@ -46,6 +46,11 @@ fn package() -> Option<PathBuf> {
     if unpacked.join("apache2.conf").exists() {
         return Some(unpacked);
     }
+    let required = named("HOTPLATE_TEST_PARTS_REQUIRED");
+    assert!(
+        required.is_none_or(|required| required != Path::new("1")),
+        "apache2"
+    );
     writeln!(
         std::io::stderr(),
         "skipped, Debian's apache2 is not unpacked: run tests/install"

@@ -38,6 +38,8 @@ fn run(program: &str, words: &[&str]) -> Option<String> {
             Some(said)
         }
         Err(_) => {
+            let required = std::env::var_os("HOTPLATE_TEST_PARTS_REQUIRED");
+            assert!(required.is_none_or(|required| required != "1"), "{program}");
             let line =
                 format!("skipped without {program}, which tests/install could not install\n");
             // Past the test runner's capture, so that it is seen.

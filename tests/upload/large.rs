@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::harness::origin::{Origin, reply};
 use crate::harness::{Driver, Server, Setup, eventually, get, pattern};
-use crate::parts::{Azurite, BUCKET, Moto};
+use crate::parts::{ACCOUNT_KEY, Azurite, BUCKET, Moto};
 use crate::queue::{PATIENCE, accepted, await_state, json, put, said, setup, spooled, status};
 
 const NAMES: [&str; 5] = [
@@ -97,6 +97,31 @@ fn azure_takes_whole_files_and_long_lists_of_blocks() {
     // More blocks than a fixed buffer for their list had room for elsewhere.
     let server = server(azurite.profile("it", ""), &azurite.url(), "64KiB");
     puts_and_reads(&server, 3 << 20);
+}
+
+#[test]
+fn azure_refuses_a_wrong_key_for_good() {
+    let Some(azurite) = Azurite::start(&[]) else {
+        return;
+    };
+    let profile = azurite
+        .profile("it", "")
+        .replace(ACCOUNT_KEY, "d3Jvbmdrd3Jvbmdr");
+    let server = server(profile, &azurite.url(), "64KiB");
+    for size in [10, 200_000] {
+        let url = "http://media.example/a.wav";
+        let answer = put(&server, url, "&wait=true", &pattern(size, 1));
+        answer.expect(502);
+        let told = json(&answer);
+        assert_eq!(
+            (&told["state"], &told["attempts"]),
+            (&"given-up".into(), &1.into())
+        );
+        // Azurite's word for it is the service's for a lack of rights.
+        let reason = told["reason"].as_str().unwrap_or_default();
+        assert!(reason.contains("refuses it with 403"), "{reason}");
+        assert!(!reason.contains("d3Jvbmdr"), "{reason}");
+    }
 }
 
 /// A bucket that keeps what S3 keeps of an upload in parts, and fails where it is told.

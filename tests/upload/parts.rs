@@ -25,7 +25,15 @@ fn folder() -> PathBuf {
 }
 
 /// Says on the real stderr, past the test runner's capture, that something is not installed.
+///
+/// # Panics
+/// Where `HOTPLATE_TEST_PARTS_REQUIRED=1` says that it has to be.
 fn skipped(what: &str) {
+    let required = std::env::var_os("HOTPLATE_TEST_PARTS_REQUIRED");
+    assert!(
+        required.is_none_or(|required| required != "1"),
+        "{what} is not installed: run tests/install"
+    );
     writeln!(std::io::stderr(), "skipped, {what} is not installed").expect("stderr");
 }
 
