@@ -155,6 +155,7 @@ impl LocalFiles {
             | Outcome::Cold
             | Outcome::Fetched(_)
             | Outcome::NotFetched(_)
+            | Outcome::OriginFailed(..)
             | Outcome::Grown
             | Outcome::Informational(_) => Known::Unavailable,
         };

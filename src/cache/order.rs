@@ -199,6 +199,8 @@ pub enum Outcome {
     Fetched(Box<Fetched>),
     /// There is none; the rule says why.
     NotFetched(Rule),
+    /// As `NotFetched`, where the origin is why: in words, a sentence without a full stop.
+    OriginFailed(Rule, Box<str>),
     /// A body under way has grown or ended.
     Grown,
     /// The head of an informational response (RFC 9110 s15.2), as it is sent. The order goes on.

@@ -259,7 +259,8 @@ impl Worker {
                 | Outcome::Cold
                 | Outcome::Grown
                 | Outcome::Fetched(_)
-                | Outcome::NotFetched(_),
+                | Outcome::NotFetched(_)
+                | Outcome::OriginFailed(..),
             ) => {}
             _ => {
                 if let Some(outcome) = outcome.take() {
@@ -286,7 +287,9 @@ impl Worker {
                 Some(Outcome::Grown) if slot.conn.is_uploading() => {
                     self.converse_pending(key, controls);
                 }
-                Some(Outcome::Fetched(_) | Outcome::NotFetched(_)) if slot.conn.is_uploading() => {
+                Some(Outcome::Fetched(_) | Outcome::NotFetched(_) | Outcome::OriginFailed(..))
+                    if slot.conn.is_uploading() =>
+                {
                     slot.filled = filling(outcome.take());
                     self.answer_upload(key, controls);
                 }
@@ -488,7 +491,9 @@ impl Worker {
 fn filling(outcome: Option<Outcome>) -> Option<Filling> {
     match outcome {
         Some(Outcome::Fetched(fetched)) => Some(Filling::Fetched(fetched)),
-        Some(Outcome::NotFetched(rule)) => Some(Filling::NotFetched(rule)),
+        Some(Outcome::NotFetched(rule) | Outcome::OriginFailed(rule, _)) => {
+            Some(Filling::NotFetched(rule))
+        }
         _ => None,
     }
 }

@@ -16,6 +16,8 @@ mod allowed;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod credentials;
+#[cfg(test)]
 mod extensions;
 #[cfg(test)]
 mod faults;
@@ -29,6 +31,9 @@ mod https;
 mod leases;
 #[cfg(test)]
 mod midway;
+#[cfg(test)]
+#[path = "../upload/parts.rs"]
+mod parts;
 #[cfg(test)]
 mod players;
 #[cfg(test)]

@@ -152,10 +152,10 @@ impl Keeper {
         asking: Asking,
     ) -> Outcome {
         let Some(place) = self.place() else {
-            return self.fail(fetch, &asked, Rule::OriginBusy, None, lead);
+            return self.fail(fetch, &asked, (Rule::OriginBusy, None), None, lead);
         };
         if forwarding::is_loop(&fetch.fields, self.pseudonym.as_bytes()) {
-            return self.fail(fetch, &asked, Rule::Loop, None, lead);
+            return self.fail(fetch, &asked, (Rule::Loop, None), None, lead);
         }
         let began = self.responses.epoch();
         let (body, sent) = self.body_of(fetch);
@@ -170,9 +170,13 @@ impl Keeper {
             Ok(Ok(answer)) => answer,
             Ok(Err(fault)) => {
                 let known = may_stand_in(fault).then_some(&known);
-                return self.fail(fetch, &asked, rule_of(fault), known, lead);
+                let why = (rule_of(fault), Some(fault));
+                return self.fail(fetch, &asked, why, known, lead);
             }
-            Err(_) => return self.fail(fetch, &asked, Rule::OriginTimeout, Some(&known), lead),
+            Err(_) => {
+                let why = (Rule::OriginTimeout, None);
+                return self.fail(fetch, &asked, why, Some(&known), lead);
+            }
         };
         self.invalidate(fetch, &answer).await;
         let exchange = Exchange {
@@ -271,7 +275,7 @@ impl Keeper {
         &self,
         fetch: &Fetch,
         asked: &Asked,
-        rule: Rule,
+        (rule, fault): (Rule, Option<OriginFault>),
         known: Option<&Known>,
         lead: Option<Lead>,
     ) -> Outcome {
@@ -283,10 +287,10 @@ impl Keeper {
             .and_then(Known::selected)
             .and_then(|response| self.stand_in(fetch, asked, response, failure));
         if let Some(lead) = lead {
-            lead.land(&Landing::Failed(rule), clock::mono());
+            lead.land(&Landing::Failed(rule, fault), clock::mono());
         }
         self.end_refresh(fetch, known);
-        outcome.unwrap_or(Outcome::NotFetched(rule))
+        outcome.unwrap_or_else(|| not_fetched(rule, fault))
     }
 
     fn end_refresh(&self, fetch: &Fetch, known: Option<&Known>) {
@@ -632,6 +636,14 @@ fn may_stand_in(fault: OriginFault) -> bool {
         | OriginFault::Forbidden => false,
         OriginFault::Credentials(fault) => fault == CredentialFault::Late,
         _ => true,
+    }
+}
+
+/// There is no answer, by this rule; where the origin is why, in words.
+pub(super) fn not_fetched(rule: Rule, fault: Option<OriginFault>) -> Outcome {
+    match fault {
+        Some(fault) => Outcome::OriginFailed(rule, fault.to_string().into()),
+        None => Outcome::NotFetched(rule),
     }
 }
 

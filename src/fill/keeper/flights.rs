@@ -19,6 +19,7 @@ use hashbrown::HashMap;
 use tokio::sync::oneshot;
 
 use super::counts::{KeeperCount, KeeperCounts};
+use crate::fill::origin::OriginFault;
 use crate::index::response::Response;
 use crate::policy::rule::Rule;
 use crate::store::Object;
@@ -41,7 +42,7 @@ pub(super) enum Landing {
     /// It is the first request's alone: go on to the origin yourself.
     Alone,
     /// There was none, and there would be none for you.
-    Failed(Rule),
+    Failed(Rule, Option<OriginFault>),
 }
 
 impl Landing {
@@ -256,10 +257,13 @@ mod tests {
         let leader = lead(&flights, b"a");
         let _other = lead(&flights, b"b");
         let mut joined: Vec<_> = (0..3).map(|_| join(&flights, b"a")).collect();
-        leader.land(&Landing::Failed(Rule::OriginTimeout), NOW);
+        leader.land(&Landing::Failed(Rule::OriginTimeout, None), NOW);
         for receiver in &mut joined {
             let landing = receiver.try_recv().unwrap();
-            assert!(matches!(landing, Landing::Failed(Rule::OriginTimeout)));
+            assert!(matches!(
+                landing,
+                Landing::Failed(Rule::OriginTimeout, None)
+            ));
         }
         lead(&flights, b"a");
     }
@@ -286,7 +290,7 @@ mod tests {
     #[test]
     fn a_key_that_outgrew_the_store_is_not_waited_for_either() {
         let flights = Flights::new(10, Arc::default());
-        lead(&flights, b"a").land(&Landing::Failed(Rule::OriginTimeout), NOW);
+        lead(&flights, b"a").land(&Landing::Failed(Rule::OriginTimeout, None), NOW);
         flights.outgrew(b"a", BodyFault::NoRoom, NOW);
         assert_eq!(flights.why_outgrown(b"a", NOW), Some(BodyFault::NoRoom));
         assert_eq!(flights.why_outgrown(b"b", NOW), None);

@@ -152,7 +152,7 @@ impl Keeper {
         }
         match &outcome {
             Outcome::Fetched(fetched) => counts.answered(fetched.rule),
-            Outcome::NotFetched(rule) => counts.answered(*rule),
+            Outcome::NotFetched(rule) | Outcome::OriginFailed(rule, _) => counts.answered(*rule),
             _ => {}
         }
         outcome
@@ -196,7 +196,7 @@ impl Keeper {
                 drop(waiting);
                 match landing {
                     Err(_) => Outcome::NotFetched(Rule::OriginTimeout),
-                    Ok(Ok(Landing::Failed(rule))) => Outcome::NotFetched(rule),
+                    Ok(Ok(Landing::Failed(rule, fault))) => exchange::not_fetched(rule, fault),
                     // Its origin was not asked, or not to any effect.
                     Ok(Ok(Landing::Found(..))) if fetch.must_ask => {
                         self.send_on(fetch, asked, &origin).await

@@ -177,6 +177,9 @@ impl Library {
             }
             Some(Outcome::Fetched(fetched)) => Ok(Answered::of(*fetched)),
             Some(Outcome::NotFetched(rule)) => Err(Failure::of_rule(rule, &place.url)),
+            Some(Outcome::OriginFailed(rule, why)) => {
+                Err(Failure::of_origin(rule, &why, &place.url))
+            }
             Some(_) | None => Err(Failure::of_rule(Rule::OriginBusy, &place.url)),
         }
     }

@@ -233,6 +233,19 @@ impl Failure {
         Self::new(code, format!("{url}: {why}")).by_rule(rule)
     }
 
+    /// The failure of a fetch that an origin did not answer, and why not, in words.
+    pub(super) fn of_origin(rule: Rule, why: &str, url: &str) -> Self {
+        let general = Self::of_rule(rule, url);
+        match rule {
+            // What may be done about it is said there.
+            Rule::OriginNameUnknown
+            | Rule::OriginAddressRefused
+            | Rule::OriginBusy
+            | Rule::CredentialsNotLent => general,
+            _ => Self::new(general.code, format!("{url}: {why}")),
+        }
+    }
+
     /// The failure of a fetch whose body did not come to its end.
     pub(super) fn of_body(fault: BodyFault, url: &str) -> Self {
         let (code, why) = match fault {

@@ -1,5 +1,6 @@
 //! Everything that can go wrong between a request to an origin and its response's last byte.
 
+use std::fmt;
 use std::io;
 
 use crate::fill::profile::CredentialFault;
@@ -246,6 +247,55 @@ impl OriginFault {
     }
 }
 
+/// For people, as a sentence without a full stop.
+impl fmt::Display for OriginFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            Self::Refused => "nobody listens there",
+            Self::Unreachable => "there is no way to the origin",
+            Self::Dns => "the origin's name has no address",
+            Self::Forbidden => "the origin's name leads to private addresses only",
+            Self::Tls(fault) => return fault.fmt(f),
+            Self::ConnectTimeout => "the origin took no connection in time",
+            Self::FirstByteTimeout => "the origin did not answer in time",
+            Self::BetweenBytesTimeout => "the origin stopped within its answer",
+            Self::TotalTimeout => "it took longer than total_timeout",
+            Self::Reset => "the origin reset the connection",
+            Self::Truncated => "the origin closed the connection within its answer",
+            Self::OverLong => "the origin sent more than its answer",
+            Self::BadHead(_) | Self::BadFraming => "the origin's answer is no HTTP/1.1",
+            Self::HeadTooLarge => "the head of the origin's answer is too large",
+            Self::Busy => "too many requests wait for this origin",
+            Self::UpgradeRefused => "the origin switched protocols, or was asked to",
+            Self::Body => "the body of the request did not come to its end",
+            Self::Unsendable => "the request can't be sent",
+            Self::Credentials(fault) => return fault.fmt(f),
+            Self::NotLent => "the profile's certificate is lent for reading objects alone",
+        };
+        f.write_str(text)
+    }
+}
+
+impl fmt::Display for TlsFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            Self::UnknownIssuer => {
+                "TLS failed: the origin's certificate comes from nobody who is trusted; ca_file can name who it comes from"
+            }
+            Self::WrongHost => "TLS failed: the origin's certificate is for another host",
+            Self::OutOfTime => "TLS failed: the origin's certificate is over, or not valid yet",
+            Self::BadCertificate => "TLS failed: the origin's certificate is unusable",
+            Self::Alert => {
+                "TLS failed: the origin broke it off; does it want a client_cert that it knows?"
+            }
+            Self::Protocol => {
+                "TLS failed: what the origin sent is no TLS; is the port one for https?"
+            }
+        };
+        f.write_str(text)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -294,6 +344,25 @@ mod tests {
                 OriginFault::Body | OriginFault::Unsendable | OriginFault::NotLent
             );
             assert_eq!(fault.status() < 500, is_clients, "{fault:?}");
+        }
+    }
+
+    #[test]
+    fn every_fault_has_words_of_its_own() {
+        let tls = [
+            TlsFault::UnknownIssuer,
+            TlsFault::WrongHost,
+            TlsFault::OutOfTime,
+            TlsFault::BadCertificate,
+            TlsFault::Protocol,
+        ];
+        let mut seen = std::collections::HashSet::new();
+        for fault in ALL.into_iter().chain(tls.map(OriginFault::Tls)) {
+            let words = fault.to_string();
+            assert!(!words.contains("  ") && !words.ends_with('.'), "{words}");
+            // What is no HTTP/1.1 is that in its head or its framing.
+            let is_new = seen.insert(words);
+            assert!(is_new || fault == OriginFault::BadFraming, "{fault:?}");
         }
     }
 

@@ -150,33 +150,17 @@ const fn cause_of(fault: OriginFault) -> Code {
     }
 }
 
+/// In the words of uploads where there are such.
 fn in_words(fault: OriginFault) -> String {
     match fault {
-        OriginFault::Refused => "nobody listens there".to_owned(),
-        OriginFault::Unreachable => "there is no way to the origin".to_owned(),
         OriginFault::Forbidden => {
             "the origin's name leads to a private address; upload.allow_private is off".to_owned()
         },
-        OriginFault::Dns => "the origin's name has no address".to_owned(),
-        OriginFault::Tls(tls) => format!("TLS with the origin failed: {tls:?}"),
-        OriginFault::ConnectTimeout => "the origin took no connection in time".to_owned(),
-        OriginFault::FirstByteTimeout => "the origin did not answer in time".to_owned(),
-        OriginFault::BetweenBytesTimeout => "the origin stopped within its answer".to_owned(),
-        OriginFault::TotalTimeout => "it took longer than total_timeout".to_owned(),
-        OriginFault::Reset => "the origin reset the connection".to_owned(),
         OriginFault::Body => {
             "the spooled file is not what was accepted: the disk has damaged it, or somebody else changed it".to_owned()
         }
         OriginFault::Unsendable => "the URL can't be sent".to_owned(),
-        OriginFault::Busy => "too many requests wait for this origin".to_owned(),
-        OriginFault::Credentials(fault) => fault.to_string(),
-        OriginFault::NotLent => "the profile's certificate is lent for reading objects alone".to_owned(),
-        OriginFault::Truncated
-        | OriginFault::OverLong
-        | OriginFault::BadHead(_)
-        | OriginFault::HeadTooLarge
-        | OriginFault::BadFraming
-        | OriginFault::UpgradeRefused => "the origin's answer is broken".to_owned(),
+        fault => fault.to_string(),
     }
 }
 

@@ -1,0 +1,166 @@
+//! Private storage whose credentials are wrong, are others than before, or are not shown: what callers are told, and when it works
+//! again. Where signatures have to be verified, servers of others do.
+
+use serde_json::json;
+
+use crate::harness::origin::{Gate, Origin, reply};
+use crate::harness::{Server, eventually, get};
+use crate::parts::{ACCOUNT_KEY, Azurite, Moto};
+use crate::shelf::{SOON, Shelf, bytes, fails, got, got_with, post, told};
+
+/// Whose fault it is that credentials won't do.
+const REFUSED: (u16, &str, &str) = (502, "credentials", "hotplate");
+
+/// A server with these profiles, a table each.
+fn server(profiles: &[String]) -> Server {
+    let mut shelf = Shelf::open();
+    shelf.setup.config.profiles = profiles.to_vec();
+    shelf.start()
+}
+
+/// A `[[profile]]` without its header.
+fn table(profile: &str) -> String {
+    profile.replace("\n[[profile]]\n", "")
+}
+
+fn s3(domain: &str, more: &str) -> String {
+    format!("name = \"bucket\"\nkind = \"s3\"\ndomains = [{domain:?}]\n{more}")
+}
+
+const KEYS: &str = "access_key_id = \"AKID\"\nsecret_access_key = \"hidden\"";
+
+/// Gets a URL, which must fail so and say this.
+#[track_caller]
+fn says(server: &Server, url: &str, expected: (u16, &str, &str), words: &str) {
+    let why = fails(server, url, expected);
+    let said = why["error"].as_str().unwrap_or_default();
+    assert!(said.contains(words), "{words:?} in {said:?}");
+    assert!(said.contains(url), "{said}");
+}
+
+#[test]
+fn wrong_key_and_unknown_name_are_told_apart() {
+    let Some(moto) = Moto::start(&[("a.wav", b"ours")]) else {
+        return;
+    };
+    let (id, secret) = (&moto.access_key_id, &moto.secret_access_key);
+    let profile = |name: &str| table(&moto.profile(name, ""));
+    let server = server(&[
+        profile("good"),
+        profile("wrong").replace(secret, "hidden-and-wrong"),
+        profile("unknown").replace(id, "AKIAUNKNOWN000000000"),
+    ]);
+    let url = format!("{}/a.wav", moto.url());
+    for (name, words) in [
+        ("wrong", "the origin refuses the signature"),
+        ("unknown", "the origin does not know the key's name"),
+    ] {
+        let refused = post(&server, "get", &json!({"url": url, "profile": name}));
+        let why = told(refused.expect(REFUSED.0));
+        assert_eq!(
+            (&why["code"], &why["fault"]),
+            (&json!(REFUSED.1), &json!(REFUSED.2))
+        );
+        let said = why["error"].as_str().unwrap_or_default();
+        assert!(said.contains(words), "{said}");
+        // Prefetches say the same.
+        let asked = json!({"urls": [url], "profile": name, "wait": true});
+        let jobs = String::from_utf8_lossy(&post(&server, "prefetch", &asked).body).into_owned();
+        assert!(!jobs.contains("hidden"), "{jobs}");
+    }
+    let found = got_with(&server, &url, json!({"profile": "good"}));
+    assert_eq!(bytes(&found), b"ours");
+    let output = server.output();
+    assert!(
+        !output.contains("hidden") && !output.contains(secret),
+        "{output}"
+    );
+}
+
+#[test]
+fn wrong_key_of_azure_is_a_refusal_with_its_status() {
+    let Some(azurite) = Azurite::start(&[("a.wav", b"ours")]) else {
+        return;
+    };
+    let domains = format!("domains = [\"{}\"]", azurite.address);
+    let profile = azurite.profile("blobs", &domains);
+    let wrong = profile.replace(ACCOUNT_KEY, "d3Jvbmdrd3Jvbmdr");
+    let url = format!("{}/a.wav", azurite.url());
+    // Azurite's word for it is the service's for a lack of rights.
+    let refused = fails(
+        &server(&[table(&wrong)]),
+        &url,
+        (502, "origin_status", "origin"),
+    );
+    assert_eq!(refused["origin_status"], 403);
+    assert_eq!(bytes(&got(&server(&[table(&profile)]), &url)), b"ours");
+}
+
+#[test]
+fn clock_region_and_session_are_told() {
+    let origin = Origin::start();
+    let refusal = |code: &str| reply(403).body(format!("<Error><Code>{code}</Code></Error>"));
+    let skewed = reply(403)
+        .undated()
+        .field("Date", "Sun, 06 Nov 1994 08:49:37 GMT")
+        .body("<Error><Code>RequestTimeTooSkewed</Code></Error>");
+    origin.says("/b/skewed.wav", skewed);
+    origin.says("/b/region.wav", refusal("AuthorizationHeaderMalformed"));
+    origin.says("/b/session.wav", refusal("ExpiredToken"));
+    let server = server(&[s3(&origin.address().to_string(), KEYS)]);
+    for (name, words) in [
+        (
+            "skewed",
+            "s ahead of the origin's, which refuses such signatures; set the clock",
+        ),
+        ("region", "the bucket is in another region"),
+        ("session", "the session of these credentials is over"),
+    ] {
+        let url = format!("{}/b/{name}.wav", origin.url());
+        says(&server, &url, REFUSED, words);
+    }
+}
+
+#[test]
+fn faults_of_connections_are_told_apart() {
+    let mut origin = Origin::start();
+    let server = server(&[]);
+    let unreachable = (502, "origin_unreachable", "origin");
+    // It answers in plain text.
+    let url = format!("https://{}/a.wav", server.address);
+    says(
+        &server,
+        &url,
+        unreachable,
+        "TLS failed: what the origin sent is no TLS",
+    );
+    origin.go_down();
+    let url = format!("{}/b.wav", origin.url());
+    says(&server, &url, unreachable, "nobody listens there");
+}
+
+#[test]
+fn all_who_wait_for_one_answer_are_told_why_there_is_none() {
+    let (origin, gate) = (Origin::start(), Gate::new());
+    let held = gate.clone();
+    origin.otherwise(move |_| {
+        let refusal = reply(403).wait(&held);
+        refusal.body("<Error><Code>SignatureDoesNotMatch</Code></Error>")
+    });
+    let server = server(&[s3(&origin.address().to_string(), KEYS)]);
+    let url = format!("{}/b/a.wav", origin.url());
+    std::thread::scope(|scope| {
+        let one = || says(&server, &url, REFUSED, "the origin refuses the signature");
+        let all: Vec<_> = (0..4).map(|_| scope.spawn(one)).collect();
+        gate.await_reached(1);
+        eventually(SOON, "the others wait", || {
+            let metrics = server.ask_admin(&get("/metrics")).body;
+            String::from_utf8_lossy(&metrics).contains("\nhotplate_library_gets_waiting 4\n")
+        });
+        gate.open();
+        for one in all {
+            one.join().expect("a failure");
+        }
+    });
+    assert_eq!(origin.asked().len(), 1);
+}
