@@ -1,9 +1,12 @@
 //! Private storage whose credentials are wrong, are others than before, or are not shown: what callers are told, and when it works
 //! again. Where signatures have to be verified, servers of others do.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::json;
 
-use crate::harness::origin::{Gate, Origin, reply};
+use crate::harness::origin::{Gate, Made, Origin, reply};
 use crate::harness::{Server, eventually, get};
 use crate::parts::{ACCOUNT_KEY, Azurite, Moto};
 use crate::shelf::{SOON, Shelf, bytes, fails, got, got_with, post, told};
@@ -163,4 +166,91 @@ fn all_who_wait_for_one_answer_are_told_why_there_is_none() {
         }
     });
     assert_eq!(origin.asked().len(), 1);
+}
+
+/// The names of keys, one after the other.
+const NAMES: [&str; 3] = ["AKOLD", "AKNEW", "AKLATE"];
+
+/// An origin that takes one of them alone, and which.
+fn taking() -> (Origin, Arc<AtomicUsize>) {
+    let (origin, taken) = (Origin::start(), Arc::new(AtomicUsize::new(0)));
+    let known = Arc::clone(&taken);
+    let made = Made::new(1, 1000).max_age(600);
+    origin.otherwise(move |asked| {
+        let known = NAMES[known.load(Ordering::SeqCst)];
+        match asked.field("authorization") {
+            Some(line) if line.contains(&format!("Credential={known}/")) => made.reply(asked),
+            _ => reply(403).body("<Error><Code>InvalidAccessKeyId</Code></Error>"),
+        }
+    });
+    (origin, taken)
+}
+
+#[test]
+fn keys_that_were_changed_in_a_file_are_used_as_soon_as_the_old_ones_are_refused() {
+    let shared =
+        |id: &str| format!("[default]\naws_access_key_id = {id}\naws_secret_access_key = hidden\n");
+    let own = "access_key_id_file = \"id\"\nsecret_access_key_file = \"secret\"";
+    for (file, more) in [(".aws/credentials", ""), ("id", own)] {
+        let text = |id: &str| match more {
+            "" => shared(id),
+            _ => format!("{id}\n"),
+        };
+        let (origin, taken) = taking();
+        let mut shelf = Shelf::open();
+        let folder = &shelf.setup.folder;
+        let home = folder.path("").to_str().expect("UTF-8").to_owned();
+        folder.place("secret", "hidden\n");
+        folder.place(file, text(NAMES[0]));
+        shelf.setup.config.environment = vec![("HOME".to_owned(), home)];
+        shelf.setup.config.profiles = vec![s3(&origin.address().to_string(), more)];
+        let server = shelf.start();
+        let takes = |at| taken.store(at, Ordering::SeqCst);
+        let url = |name: &str| format!("{}/b/{name}.wav", origin.url());
+        got(&server, &url("first"));
+        server.folder.place(file, text(NAMES[1]));
+        takes(1);
+        // Those that come at once are all refused with the old one, and have it looked for once.
+        std::thread::scope(|scope| {
+            for number in 0..4 {
+                let (server, url) = (&server, url(&number.to_string()));
+                scope.spawn(move || got(server, &url));
+            }
+        });
+        // What is wrong in the file, too, is not asked for again and again.
+        takes(2);
+        let before = origin.asked().len();
+        for name in ["a", "b", "c"] {
+            says(&server, &url(name), REFUSED, "does not know the key's name");
+        }
+        assert!(origin.asked().len() <= before + 4, "{file}");
+        server.folder.place(file, text(NAMES[2]));
+        eventually(SOON, "the new key is used", || {
+            post(&server, "get", &json!({"url": url("late")})).status == 200
+        });
+        let output = server.output();
+        assert!(!output.contains("hidden"), "{output}");
+    }
+}
+
+#[test]
+fn key_that_is_put_right_in_its_file_is_verified() {
+    let Some(moto) = Moto::start(&[("a.wav", b"ours")]) else {
+        return;
+    };
+    let mut shelf = Shelf::open();
+    shelf.setup.folder.place("secret", "hidden-and-wrong\n");
+    let keys = format!(
+        "access_key_id = {:?}\nsecret_access_key_file = \"secret\"",
+        moto.access_key_id
+    );
+    shelf.setup.config.profiles = vec![s3(&moto.address.to_string(), &keys)];
+    let server = shelf.start();
+    let url = format!("{}/a.wav", moto.url());
+    says(&server, &url, REFUSED, "the origin refuses the signature");
+    server.folder.place("secret", &moto.secret_access_key);
+    eventually(SOON, "the key is read again", || {
+        post(&server, "get", &json!({"url": url})).status == 200
+    });
+    assert_eq!(bytes(&got(&server, &url)), b"ours");
 }

@@ -45,6 +45,8 @@ mod readable;
 #[cfg(test)]
 mod record;
 #[cfg(test)]
+mod refused;
+#[cfg(test)]
 mod roles;
 #[cfg(test)]
 mod told;

@@ -66,6 +66,11 @@ impl Failure {
         !self.is_answered && outgoing.is_whole() && may_repeat
     }
 
+    /// Whether other keys might have done.
+    fn is_of_the_keys(self) -> bool {
+        matches!(self.fault, OriginFault::Credentials(fault) if fault.is_of_the_keys())
+    }
+
     /// Whether it is the URL that failed, so that another may do better.
     fn is_the_urls(self) -> bool {
         match self.fault {
@@ -127,9 +132,28 @@ pub(super) async fn send(
     Err(last)
 }
 
+/// Asks one URL; once more where it refuses keys that others may have taken the place of meanwhile: it has done nothing then.
+async fn ask(
+    pool: &Rc<Pool>,
+    index: usize,
+    outgoing: &Outgoing,
+    deadline: Option<MonoNanos>,
+) -> Result<OriginResponse, Failure> {
+    let keys = outgoing.profile().map(|profile| profile.generation());
+    let answer = ask_once(pool, index, outgoing, deadline).await;
+    match (&answer, outgoing.profile(), keys) {
+        (Err(failure), Some(profile), Some(keys))
+            if failure.is_of_the_keys() && profile.renew(keys) && outgoing.is_whole() =>
+        {
+            ask_once(pool, index, outgoing, deadline).await
+        }
+        _ => answer,
+    }
+}
+
 /// Asks one URL, on an idle connection where there is one. Should that turn out to be closed, asks once more on a
 /// new one (RFC 9112 s9.3.1).
-async fn ask(
+async fn ask_once(
     pool: &Rc<Pool>,
     index: usize,
     outgoing: &Outgoing,

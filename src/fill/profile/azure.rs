@@ -84,6 +84,21 @@ impl AzureSigner {
         }
     }
 
+    /// Whether its keys may be others without another config: those in files, and the machine's identity.
+    pub(super) fn may_change(&self) -> bool {
+        let keys = &self.keys;
+        if keys.is_set() {
+            return keys.account_key_file.is_some() || keys.sas_token_file.is_some();
+        }
+        let names = [&KEY_NAMES[..], &SAS_NAMES].concat();
+        self.environment.first(&names).is_none()
+    }
+
+    /// Forgets the token that was found; files are read for each request.
+    pub(super) fn forget(&self) {
+        self.token.store(None);
+    }
+
     /// Signs a request whose target is in origin form.
     pub(super) async fn sign(&self, parts: &mut Parts) -> Result<(), CredentialFault> {
         let (now, _) = clock::wall();

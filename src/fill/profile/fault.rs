@@ -46,6 +46,12 @@ impl CredentialFault {
         }
     }
 
+    /// Whether other keys than those that were shown would do.
+    #[must_use]
+    pub const fn is_of_the_keys(self) -> bool {
+        matches!(self, Self::UnknownKey | Self::WrongKey | Self::Expired)
+    }
+
     /// Whether trying again later may help without anybody changing the config: keys in files and roles come and go.
     #[must_use]
     pub const fn may_pass(self) -> bool {

@@ -44,6 +44,9 @@ use crate::sys::clock;
 /// How long it is remembered that there are no credentials.
 pub const MISSING_FOR: Duration = Duration::from_secs(10);
 
+/// How long keys that were looked for after a refusal are kept, however they do.
+const RENEWED_FOR: Duration = Duration::from_secs(5);
+
 /// A profile at work.
 #[derive(Debug)]
 pub struct Profile {
@@ -53,6 +56,10 @@ pub struct Profile {
     missing_until: AtomicU64,
     /// Until when faults are not logged again, on the monotonic clock.
     silent_until: AtomicU64,
+    /// How often keys were forgotten because they were refused.
+    generation: AtomicU64,
+    /// Until when none are forgotten again, on the monotonic clock.
+    kept_until: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -84,6 +91,8 @@ impl Profile {
             signer,
             missing_until: AtomicU64::new(0),
             silent_until: AtomicU64::new(0),
+            generation: AtomicU64::new(0),
+            kept_until: AtomicU64::new(0),
         }
     }
 
@@ -216,6 +225,44 @@ impl Profile {
             self.complain(fault);
         }
         signed
+    }
+
+    /// Whether its keys may be others without another config: those in files and of roles.
+    #[must_use]
+    pub fn may_change(&self) -> bool {
+        match &self.signer {
+            Signer::S3(signer) => signer.may_change(),
+            Signer::Azure(signer) => signer.may_change(),
+            Signer::Headers(_) => self.rule.request_headers_file.is_some(),
+        }
+    }
+
+    /// The generation of the keys that are shown now, see [`renew`](Self::renew).
+    pub(in crate::fill) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Keys of this generation were refused, so those that were found are forgotten, once in [`RENEWED_FOR`]. Whether others may
+    /// be shown now.
+    pub(in crate::fill) fn renew(&self, refused: u64) -> bool {
+        let now = clock::mono();
+        let kept_until = self.kept_until.load(Ordering::Relaxed);
+        if self.may_change() && self.generation() == refused && kept_until <= now.0 {
+            let until = now.after(RENEWED_FOR).0;
+            // Of those who come at once, one forgets them.
+            let place = &self.kept_until;
+            let swapped =
+                place.compare_exchange(kept_until, until, Ordering::Relaxed, Ordering::Relaxed);
+            if swapped.is_ok() {
+                match &self.signer {
+                    Signer::S3(signer) => signer.forget(),
+                    Signer::Azure(signer) => signer.forget(),
+                    Signer::Headers(_) => {}
+                }
+                self.generation.fetch_add(1, Ordering::AcqRel);
+            }
+        }
+        self.generation() != refused
     }
 
     /// Logs what is wrong with the credentials, once in [`MISSING_FOR`].

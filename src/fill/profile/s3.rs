@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use hyper::header::{AUTHORIZATION, HOST};
 use hyper::http::request::Parts;
 use hyper::http::uri::{PathAndQuery, Uri};
@@ -35,24 +36,38 @@ const HEX: &[u8; 16] = b"0123456789ABCDEF";
 /// Signs requests to S3 services.
 #[derive(Debug)]
 pub(super) struct S3Signer {
-    signer: Signer<Credential>,
+    /// With the keys that were found last.
+    signer: ArcSwap<Signer<Credential>>,
+    keys: S3Keys,
+    environment: Environment,
+    instance_role: bool,
     region: String,
 }
 
 impl S3Signer {
     pub(super) fn new(rule: &ProfileRule, environment: &Environment) -> Self {
-        let context = environment.context();
-        // Takes the region of each request's host in turn; this one is a stand-in.
-        let stand_in = RequestSigner::new("s3", REGION);
-        let signer = if rule.s3.is_set() {
-            Signer::new(context, Keys(rule.s3.clone()), stand_in)
-        } else {
-            Signer::new(context, Chain::new(rule.instance_role), stand_in)
-        };
         Self {
-            signer,
+            signer: ArcSwap::from_pointee(signer(&rule.s3, environment, rule.instance_role)),
+            keys: rule.s3.clone(),
+            environment: environment.clone(),
+            instance_role: rule.instance_role,
             region: rule.region.clone(),
         }
+    }
+
+    /// Whether its keys may be others without another config: those in files and of roles.
+    pub(super) fn may_change(&self) -> bool {
+        if self.keys.is_set() {
+            self.keys.has_files()
+        } else {
+            self.environment.first(&["AWS_ACCESS_KEY_ID"]).is_none()
+        }
+    }
+
+    /// Forgets the keys that were found: the next request looks for them.
+    pub(super) fn forget(&self) {
+        let signer = signer(&self.keys, &self.environment, self.instance_role);
+        self.signer.store(Arc::new(signer));
     }
 
     /// Signs a request whose target is in origin form.
@@ -82,9 +97,7 @@ impl S3Signer {
             "" => region_in(signed.uri.host().unwrap_or_default()).unwrap_or(REGION),
             region => region,
         };
-        let signer = self
-            .signer
-            .clone()
+        let signer = Signer::clone(&self.signer.load())
             .with_request_signer(RequestSigner::new("s3", region).with_standard_session_token());
         signer
             .sign(&mut signed, None)
@@ -101,6 +114,18 @@ impl S3Signer {
             parts.headers.insert(name, value);
         }
         Ok(())
+    }
+}
+
+/// A signer that has yet to look for its keys.
+fn signer(keys: &S3Keys, environment: &Environment, instance_role: bool) -> Signer<Credential> {
+    let context = environment.context();
+    // Takes the region of each request's host in turn; this one is a stand-in.
+    let stand_in = RequestSigner::new("s3", REGION);
+    if keys.is_set() {
+        Signer::new(context, Keys(keys.clone()), stand_in)
+    } else {
+        Signer::new(context, Chain::new(instance_role), stand_in)
     }
 }
 
@@ -151,7 +176,7 @@ impl ProvideCredential for Chain {
             let (places, context) = (Arc::clone(&self.places), context.clone());
             async move {
                 match places.provide_credential(&context).await {
-                    Ok(found) => Ok(found),
+                    Ok(found) => Ok(found.map(for_a_while)),
                     Err(error) if error.kind() == ErrorKind::CredentialInvalid => Ok(None),
                     Err(_) => Err(Failed),
                 }
@@ -159,6 +184,17 @@ impl ProvideCredential for Chain {
         };
         let found = self.search.find(look).await;
         found.map_err(|Failed| Error::unexpected("no place of credentials could be asked"))
+    }
+}
+
+/// Keys that nobody says an end of stand in a file that may be written anew.
+fn for_a_while(found: Credential) -> Credential {
+    let until = found
+        .expires_in
+        .unwrap_or_else(|| Timestamp::now() + FILES_FOR);
+    Credential {
+        expires_in: Some(until),
+        ..found
     }
 }
 
@@ -183,14 +219,11 @@ impl ProvideCredential for Keys {
         if access_key_id.is_empty() || secret_access_key.is_empty() {
             return Ok(None);
         }
-        let has_files = keys.access_key_id_file.is_some()
-            || keys.secret_access_key_file.is_some()
-            || keys.session_token_file.is_some();
         Ok(Some(Credential {
             access_key_id,
             secret_access_key,
             session_token: (!token.is_empty()).then_some(token),
-            expires_in: has_files.then(|| Timestamp::now() + FILES_FOR),
+            expires_in: keys.has_files().then(|| Timestamp::now() + FILES_FOR),
         }))
     }
 }
@@ -372,6 +405,55 @@ mod tests {
         };
         let found = run(signer(gone).sign(&mut signed, true));
         assert_eq!(found, Err(CredentialFault::Unusable));
+    }
+
+    #[test]
+    fn shared_files_of_aws_are_read_again_and_keys_of_roles_as_long_as_they_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("credentials");
+        let write = |id: &str| {
+            let text =
+                format!("[default]\naws_access_key_id = {id}\naws_secret_access_key = key\n");
+            std::fs::write(&path, text).unwrap();
+        };
+        write("AKOLD");
+        let file = ("AWS_SHARED_CREDENTIALS_FILE", path.to_str().unwrap());
+        let environment = |variables: &[(&str, &str)]| {
+            Environment::of(
+                variables
+                    .iter()
+                    .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+            )
+        };
+        let found = run(Chain::new(false).provide_credential(&environment(&[file]).context()));
+        let until = found.unwrap().unwrap().expires_in.expect("an end");
+        assert!(until <= Timestamp::now() + FILES_FOR);
+        let last = Timestamp::now() + Duration::from_secs(9000);
+        let of_role = Credential {
+            expires_in: Some(last),
+            ..Credential::default()
+        };
+        assert_eq!(for_a_while(of_role).expires_in, Some(last));
+        // Before that, where they are forgotten.
+        let rule = ProfileRule {
+            instance_role: false,
+            ..ProfileRule::default()
+        };
+        let signer = S3Signer::new(&rule, &environment(&[file]));
+        assert!(signer.may_change());
+        let shown = || {
+            let mut signed = parts("/a");
+            run(signer.sign(&mut signed, true)).unwrap();
+            let line = signed.headers["authorization"].to_str().unwrap();
+            line.contains("Credential=AKNEW/")
+        };
+        assert!(!shown());
+        write("AKNEW");
+        assert!(!shown());
+        signer.forget();
+        assert!(shown());
+        let fixed = [file, ("AWS_ACCESS_KEY_ID", "AKENV")];
+        assert!(!S3Signer::new(&rule, &environment(&fixed)).may_change());
     }
 
     #[test]

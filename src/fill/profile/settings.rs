@@ -113,6 +113,14 @@ impl S3Keys {
     pub fn is_set(&self) -> bool {
         !self.access_key_id.is_empty() || self.access_key_id_file.is_some()
     }
+
+    /// Whether any of them is in a file.
+    #[must_use]
+    pub fn has_files(&self) -> bool {
+        self.access_key_id_file.is_some()
+            || self.secret_access_key_file.is_some()
+            || self.session_token_file.is_some()
+    }
 }
 
 /// Keys of an Azure account.

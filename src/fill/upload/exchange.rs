@@ -33,6 +33,8 @@ pub(super) struct Answered {
     pub(super) status: u16,
     pub(super) fields: Fields,
     pub(super) body: Vec<u8>,
+    /// Other credentials may be shown next time: see `Profile::may_change`.
+    pub(super) keys_may_change: bool,
     /// The URL that it was moved to before it was answered so.
     pub(super) moved_to: Option<String>,
 }
@@ -41,7 +43,11 @@ impl Answered {
     /// The failure that it is.
     pub(super) fn failure(&self) -> Failure {
         let code = code_of(&self.fields, &self.body);
-        Failure::of_status(self.status, code.as_deref(), self.after())
+        let failure = Failure::of_status(self.status, code.as_deref(), self.after());
+        match self.keys_may_change {
+            true => failure.of_changing_keys(),
+            false => failure,
+        }
     }
 
     /// When the origin wants to be asked again (RFC 9110 s10.2.3).
@@ -156,7 +162,13 @@ impl Road<'_> {
             },
             informational: None,
         };
-        let mut response = origin.send(request).await.map_err(Failure::of_fault)?;
+        let profile = target.settings.profile.as_ref();
+        let keys_may_change = profile.is_some_and(|profile| profile.may_change());
+        let sent = origin.send(request).await;
+        let mut response = sent.map_err(|fault| match keys_may_change {
+            true => Failure::of_fault(fault).of_changing_keys(),
+            false => Failure::of_fault(fault),
+        })?;
         let mut body = Vec::new();
         // A success is one whatever follows, and this body has no end but the connection's.
         let needs_body = !(is_success(response.status) && response.body.is_close_delimited());
@@ -174,6 +186,7 @@ impl Road<'_> {
             status: response.status,
             fields: response.fields,
             body,
+            keys_may_change,
             moved_to: None,
         })
     }

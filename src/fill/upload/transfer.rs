@@ -129,6 +129,7 @@ mod tests {
                 status: 201,
                 fields,
                 body: Vec::new(),
+                keys_may_change: false,
                 moved_to: None,
             })
         };

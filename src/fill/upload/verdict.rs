@@ -72,6 +72,15 @@ impl Failure {
         Self { cause, ..self }
     }
 
+    /// The same of an origin that may be shown other credentials next time, from files or a role: their refusal passes.
+    pub(super) fn of_changing_keys(self) -> Self {
+        let is_of_keys = self.cause == Code::Credentials || self.status == Some(401);
+        Self {
+            is_permanent: self.is_permanent && !is_of_keys,
+            ..self
+        }
+    }
+
     /// An exchange without an answer.
     pub(super) fn of_fault(fault: OriginFault) -> Self {
         let is_permanent = match fault {
@@ -106,7 +115,7 @@ impl Failure {
             reason,
             cause: Code::OriginStatus,
             status: Some(status),
-            is_permanent: is_permanent(status),
+            is_permanent: is_permanent(status) && !code.is_some_and(passes),
             after,
         }
     }
@@ -118,9 +127,15 @@ pub(super) const fn is_success(status: u16) -> bool {
 }
 
 /// Whether an answer will be the same next time: a client's mistake, except where it is one of time (RFC 9110 s15.5,
-/// RFC 8470, RFC 6585); an odd success; a redirect that is not followed.
+/// RFC 8470, RFC 6585), or where somebody else changes or locks the same thing (RFC 9110 s15.5.10, RFC 4918 s11.3); an odd success; a
+/// redirect that is not followed.
 const fn is_permanent(status: u16) -> bool {
-    !(status >= 500 || matches!(status, 408 | 425 | 429))
+    !(status >= 500 || matches!(status, 408 | 409 | 423 | 425 | 429))
+}
+
+/// Whether a store's own word for a refusal is one of time, whatever the status: S3 has 400 for a body that came too slowly.
+fn passes(code: &str) -> bool {
+    code == "RequestTimeout"
 }
 
 /// What a fault is, as it is of a fetch.
@@ -174,21 +189,36 @@ mod tests {
         for status in [200, 201, 202, 204] {
             assert!(is_success(status));
         }
-        for status in [
-            203, 301, 302, 303, 400, 401, 403, 404, 405, 409, 411, 413, 422,
-        ] {
+        for status in [203, 301, 302, 303, 400, 401, 403, 404, 405, 411, 413, 422] {
             assert!(!is_success(status));
             assert!(
                 Failure::of_status(status, None, None).is_permanent,
                 "{status}"
             );
         }
-        for status in [408, 425, 429, 500, 502, 503, 504, 507] {
+        for status in [408, 409, 423, 425, 429, 500, 502, 503, 504, 507] {
             assert!(
                 !Failure::of_status(status, None, None).is_permanent,
                 "{status}"
             );
         }
+    }
+
+    #[test]
+    fn refusals_of_time_and_of_keys_that_change_pass() {
+        let of = |status, code| Failure::of_status(status, code, None);
+        assert!(of(400, Some("EntityTooLarge")).is_permanent);
+        assert!(!of(400, Some("RequestTimeout")).is_permanent);
+        for status in [401, 403] {
+            let failure = of(status, None).of_changing_keys();
+            assert_eq!(failure.is_permanent, status == 403);
+        }
+        for fault in [CredentialFault::WrongKey, CredentialFault::UnknownKey] {
+            let failure = Failure::of_fault(OriginFault::Credentials(fault));
+            assert!(!failure.of_changing_keys().is_permanent);
+        }
+        let damaged = Failure::of_fault(OriginFault::Body).of_changing_keys();
+        assert!(damaged.is_permanent);
     }
 
     #[test]
