@@ -10,6 +10,8 @@ pub enum ProfileFault {
     NotAName,
     /// A `*` that is not the whole first label.
     StarInDomain,
+    /// A port behind a name that is a part of hosts' names.
+    PortInBaseDomain,
     /// No name of a region.
     NotARegion,
     /// Spaces or control characters in a key.
@@ -38,6 +40,7 @@ impl fmt::Display for ProfileFault {
             Self::StarInDomain => {
                 "\"*\" stands for names below a domain, as in \"*.example.com\", and nowhere else"
             }
+            Self::PortInBaseDomain => "a part of a host's name, which has no port",
             Self::NotARegion => "not a name of a region",
             Self::KeyOctet => "a key has visible ASCII characters only",
             Self::NotBase64 => "an account's key is base64",

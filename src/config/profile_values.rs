@@ -50,6 +50,18 @@ pub(super) fn domain(text: &str) -> Result<Domain, Fault> {
     })
 }
 
+/// Reads what stands behind a bucket in a host's name; empty for nothing.
+pub(super) fn base_domain(text: &str) -> Result<String, Fault> {
+    if text.contains('*') {
+        return Err(Fault::Profile(ProfileFault::StarInDomain));
+    }
+    let authority = origin_url::host_field(text)?;
+    match host_and_port(&authority) {
+        (name, None) => Ok(name),
+        _ => Err(Fault::Profile(ProfileFault::PortInBaseDomain)),
+    }
+}
+
 /// Reads the name of a region; empty: the host's.
 pub(super) fn region(text: &str) -> Result<String, Fault> {
     let known = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);

@@ -4,11 +4,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::origin::{Gate, Made, Origin, reply};
+use crate::harness::server::run;
 use crate::harness::{Server, eventually, get};
-use crate::parts::{ACCOUNT_KEY, Azurite, Moto};
+use crate::parts::{ACCOUNT_KEY, Azurite, BUCKET, Moto};
 use crate::shelf::{SOON, Shelf, bytes, fails, got, got_with, post, told};
 
 /// Whose fault it is that credentials won't do.
@@ -96,6 +97,8 @@ fn wrong_key_of_azure_is_a_refusal_with_its_status() {
         (502, "origin_status", "origin"),
     );
     assert_eq!(refused["origin_status"], 403);
+    let said = refused["error"].as_str().unwrap_or_default();
+    assert!(!said.contains("without the credentials"), "{said}");
     assert_eq!(bytes(&got(&server(&[table(&profile)]), &url)), b"ours");
 }
 
@@ -253,4 +256,78 @@ fn key_that_is_put_right_in_its_file_is_verified() {
         post(&server, "get", &json!({"url": url})).status == 200
     });
     assert_eq!(bytes(&got(&server, &url)), b"ours");
+}
+
+/// The `[[profile]]` table that `hotplate import` makes of FreeSWITCH's profile for a host and what stands behind its bucket.
+fn imported(server: &Server, keys: (&str, &str), base_domain: &str, host: &str) -> String {
+    let xml = format!(
+        "<configuration name=\"http_cache.conf\"><settings><param name=\"location\" value=\"/tmp/cache\"/></settings>\
+         <profiles><profile name=\"bucket\"><aws-s3><access-key-id>{}</access-key-id>\
+         <secret-access-key>{}</secret-access-key><base-domain>{base_domain}</base-domain></aws-s3>\
+         <domains><domain name={host:?}/></domains></profile></profiles></configuration>",
+        keys.0, keys.1
+    );
+    server.folder.place("http_cache.conf.xml", xml);
+    let words = ["import", "--with-secrets", "http_cache.conf.xml"];
+    let page = run(&words, &server.folder.path(""));
+    let (_, table) = page.output.split_once("\n[[profile]]\n").expect("a table");
+    let (table, _) = table.split_once("\n\n").expect("its end");
+    table.to_owned()
+}
+
+#[test]
+fn imported_bucket_in_the_name_of_its_host_is_read_with_a_signature() {
+    // Resolvers take this for 127.0.0.1; what stands before the base domain is the bucket.
+    let (host, base_domain) = ("127.0x1", "0x1");
+    let origin = Origin::start();
+    let made = Made::new(1, 1000).max_age(600);
+    origin.otherwise(move |asked| match asked.field("authorization") {
+        Some(line) if line.starts_with("AWS4-HMAC-SHA256 ") => made.reply(asked),
+        _ => reply(403).body("<Error><Code>AccessDenied</Code></Error>"),
+    });
+    let plain = server(&[]);
+    let authority = format!("{host}:{}", origin.address().port());
+    let table = imported(&plain, ("AKID", "hidden"), base_domain, &authority);
+    let server = |profile: &str| {
+        let mut shelf = Shelf::plain().line(&format!("hosts = [{host:?}]\nallow_private = true"));
+        shelf.setup.config.profiles = vec![profile.to_owned()];
+        shelf.start()
+    };
+    let url = format!("http://{authority}/a.wav");
+    let signing = server(&table);
+    assert_eq!(bytes(&got(&signing, &url)), Made::new(1, 1000).body());
+    // The bucket itself is not: that would list it.
+    let unsigned = "was asked without the credentials of its [[profile]]";
+    let refused = (502, "origin_status", "origin");
+    says(&signing, &format!("http://{authority}/"), refused, unsigned);
+    // Without the base domain the first name in the path is taken for the bucket, and it is told why nothing is signed.
+    let without: Vec<&str> = table
+        .lines()
+        .filter(|line| !line.starts_with("base_domain"))
+        .collect();
+    says(&server(&without.join("\n")), &url, refused, unsigned);
+}
+
+#[test]
+fn imported_bucket_is_found_by_who_verifies() {
+    let Some(moto) = Moto::start(&[("a.wav", b"ours")]) else {
+        return;
+    };
+    let host = format!("{BUCKET}.storage.example");
+    let keys = (moto.access_key_id.as_str(), moto.secret_access_key.as_str());
+    let table = imported(&server(&[]), keys, "Storage.Example", &host);
+    let endpoint = format!("endpoint = \"http://{}\"\npath_style = true", moto.address);
+    let mut shelf = Shelf::plain().line(&format!("hosts = [{host:?}]"));
+    shelf.setup.config.profiles = vec![format!("{table}\n{endpoint}")];
+    let server = shelf.start();
+    assert_eq!(
+        bytes(&got(&server, &format!("http://{host}/a.wav"))),
+        b"ours"
+    );
+    let none: Value = fails(
+        &server,
+        &format!("http://{host}/b.wav"),
+        (404, "not_found", "origin"),
+    );
+    assert_eq!(none["origin_status"], 404);
 }

@@ -68,6 +68,7 @@ fn keys(report: &mut Report<'_>, profile: &ProfileRule, places: &Places) {
         ("sas_token_file", azure.sas_token_file.is_some()),
     ];
     let of_stores = [
+        ("base_domain", !profile.base_domain.is_empty()),
         ("endpoint", profile.endpoint.is_some()),
         ("path_style", profile.path_style),
     ];

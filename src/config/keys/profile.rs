@@ -71,6 +71,18 @@ pub(in crate::config) static PROFILE: Table<ProfileRule> = Table {
             },
         ),
         key(
+            "base_domain",
+            r#""""#,
+            "What stands behind the bucket (Azure: the account) in hosts' names; \"\": a \"*.\" domain, or the service's own name.",
+            Shape::Text {
+                accepts: "a host's name without a port, such as \"storage.example.com\", or \"\"",
+                set: |profile, text, _| {
+                    profile.base_domain = profile_values::base_domain(text)?;
+                    Ok(())
+                },
+            },
+        ),
+        key(
             "endpoint",
             r#""""#,
             "Where its hosts are really reached, for MinIO, Garage, Azurite and gateways; \"\": at their own names.",

@@ -526,11 +526,22 @@ fn not_a_file(place: &Place, status: u16) -> Failure {
         404 | 410 => Code::NotFound,
         _ => Code::OriginStatus,
     };
+    let is_unsigned = matches!(status, 401 | 403) && place.is_unsigned();
+    let unsigned = match is_unsigned {
+        true => {
+            ", which was asked without the credentials of its [[profile]]: they are lent for objects, and the URL names none, as far \
+             as the profile's domains, base_domain and endpoint tell the bucket"
+        }
+        false => "",
+    };
     Failure {
         origin_status: Some(status),
         ..Failure::new(
             code,
-            format!("{} is answered with {status} by its origin", place.url),
+            format!(
+                "{} is answered with {status} by its origin{unsigned}",
+                place.url
+            ),
         )
     }
 }

@@ -9,7 +9,7 @@ use super::allowed::public_only;
 use super::failure::{Code, Failure};
 use super::lending::{self, Lent, Receiver};
 use super::settings::LibrarySettings;
-use crate::fill::profile::{Profile, Profiles};
+use crate::fill::profile::{Profile, Profiles, guard};
 use crate::http::authority::host_of;
 use crate::http::head::Method;
 use crate::http::target::{self, TargetForm};
@@ -164,6 +164,21 @@ impl Place {
     /// The path.
     pub(super) fn path(&self) -> &[u8] {
         self.target.get(..self.path_size).unwrap_or_default()
+    }
+
+    /// Whether its origin is asked without the credentials of its profile: they are lent for objects alone, and it names none.
+    pub(super) fn is_unsigned(&self) -> bool {
+        let Source::Own {
+            url,
+            profile: Some(profile),
+            ..
+        } = &self.source
+        else {
+            return false;
+        };
+        let query = self.target.get(self.path_size..).unwrap_or_default();
+        let is_object = profile.names_object(&profile.place(url), self.path());
+        !is_object || guard::lists(profile.kind(), query)
     }
 
     /// The origin, where it is no site's.

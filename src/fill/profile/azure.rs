@@ -20,6 +20,7 @@ use reqsign_core::Context;
 use reqsign_core::hash::{base64_decode, base64_hmac_sha256};
 use serde::Deserialize;
 
+use super::domain::host_and_port;
 use super::environment::{Environment, read_text};
 use super::fault::CredentialFault;
 use super::s3::sensitive;
@@ -51,6 +52,7 @@ const X_MS_VERSION: HeaderName = HeaderName::from_static("x-ms-version");
 #[derive(Debug)]
 pub(super) struct AzureSigner {
     keys: AzureKeys,
+    base_domain: String,
     environment: Environment,
     context: Context,
     instance_role: bool,
@@ -76,6 +78,7 @@ impl AzureSigner {
     pub(super) fn new(rule: &ProfileRule, environment: &Environment) -> Self {
         Self {
             keys: rule.azure.clone(),
+            base_domain: rule.base_domain.clone(),
             environment: environment.clone(),
             context: environment.context(),
             instance_role: rule.instance_role,
@@ -141,7 +144,8 @@ impl AzureSigner {
         }
         let host = parts.headers.get(HOST)?.to_str().ok()?;
         let (account, service) = host.split_once('.')?;
-        service.starts_with("blob.").then(|| account.to_owned())
+        let is_base = !service.is_empty() && host_and_port(service).0 == self.base_domain;
+        (is_base || service.starts_with("blob.")).then(|| account.to_owned())
     }
 
     async fn credential(&self, now: UnixSeconds) -> Result<Credential, CredentialFault> {

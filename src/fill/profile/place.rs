@@ -7,8 +7,8 @@ use crate::policy::origin_rule::OriginUrl;
 
 /// The URL that requests below `url` go to.
 ///
-/// The bucket (the account, with Azure) is what stands before the profile's `*.` domain in the host's name, or before the
-/// service's own part of it. With `path_style` it goes before the path; without, it stays before the endpoint's name.
+/// The bucket (the account, with Azure) is what stands before the profile's `base_domain` in the host's name, or before its `*.` domain,
+/// or before the service's own part of it. With `path_style` it goes before the path; without, it stays before the endpoint's name.
 pub(super) fn place(rule: &ProfileRule, url: &OriginUrl) -> OriginUrl {
     if rule.kind == ProfileKind::Headers {
         return url.clone();
@@ -88,6 +88,11 @@ fn bucket<'h>(rule: &ProfileRule, host: &'h str) -> Option<(&'h str, &'h str)> {
         let rest = host.get(before.len() + 1..).unwrap_or_default();
         (before, rest)
     };
+    let base = Some(rule.base_domain.as_str()).filter(|base| !base.is_empty());
+    let before = base.and_then(|base| host.strip_suffix(base)?.strip_suffix('.'));
+    if let Some(before) = before.filter(|before| !before.is_empty()) {
+        return Some(after(before));
+    }
     let own = rule.domains.iter().filter_map(|domain| domain.below(host));
     // The longest domain leaves the shortest bucket.
     if let Some(before) = own.min_by_key(|before| before.len()) {
@@ -251,6 +256,40 @@ mod tests {
             let found = names_object(&rule, &placed, path.as_bytes());
             assert_eq!(found, expected, "{host}{base}{path}");
         }
+    }
+
+    #[test]
+    fn bucket_before_a_base_domain_is_found_whatever_the_domains_are() {
+        let named = |endpoint, path_style| ProfileRule {
+            domains: Vec::new(),
+            base_domain: "storage.example".to_owned(),
+            ..rule(endpoint, path_style)
+        };
+        let minio = || Some(url(false, "minio", 9000, ""));
+        let is_object = |rule: &ProfileRule, host: &str, path: &str| {
+            let placed = place(rule, &url(true, host, 443, ""));
+            names_object(rule, &placed, path.as_bytes())
+        };
+        let plain = named(None, false);
+        assert!(is_object(&plain, "calls.storage.example", "/a"));
+        assert!(!is_object(&plain, "calls.storage.example", "/"));
+        for host in [
+            "storage.example",
+            ".storage.example",
+            "callsstorage.example",
+        ] {
+            assert!(!is_object(&plain, host, "/b"), "{host}");
+        }
+        let placed = place(
+            &named(minio(), true),
+            &url(true, "a.b.storage.example", 443, ""),
+        );
+        assert_eq!(placed.to_string(), "http://minio:9000/a.b");
+        // The longest name behind the bucket is not the domain's here.
+        let mut both = rule(None, true);
+        both.base_domain = "eu.media.example".to_owned();
+        let placed = place(&both, &url(true, "calls.eu.media.example", 443, ""));
+        assert_eq!(placed.to_string(), "https://eu.media.example/calls");
     }
 
     #[test]

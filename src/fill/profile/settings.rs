@@ -18,6 +18,8 @@ pub struct ProfileRule {
     pub domains: Vec<Domain>,
     /// The region of an S3 service; empty: the one in the host's name, or `us-east-1`.
     pub region: String,
+    /// What stands behind the bucket, or the account, in hosts' names; empty: what `domains` and the names tell.
+    pub base_domain: String,
     /// Where its domains are really reached; none: at their own hosts.
     pub endpoint: Option<OriginUrl>,
     /// Whether the bucket, or the account, goes into the path rather than the host's name.
@@ -51,6 +53,7 @@ impl Default for ProfileRule {
             kind: ProfileKind::S3,
             domains: Vec::new(),
             region: String::new(),
+            base_domain: String::new(),
             endpoint: None,
             path_style: false,
             s3: S3Keys::default(),

@@ -176,7 +176,8 @@ impl Maker<'_> {
                         .entries
                         .push(Entry::new(profile::REGION, text(value), vec![note]));
                 }
-                "base-domain" | "base-url" => {
+                "base-domain" => self.base_domain(block, child),
+                "base-url" => {
                     let why = "requests go to the host of their URL, whatever it is, and are signed for it; endpoint and path_style are \
                          for MinIO and its like";
                     block.notes.push(self.note(child, what, Fate::Dropped, why));
@@ -214,17 +215,33 @@ impl Maker<'_> {
         }
     }
 
+    /// What stands behind the bucket, or the account, in the names of its hosts.
+    fn base_domain(&self, block: &mut Block, child: &Element) {
+        let value = child.text.as_str();
+        let what = format!("{}={value:?}", child.name);
+        let is_host = !value.is_empty()
+            && value
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
+        if is_host {
+            let why = "gets need to know the bucket, since what names none would list it";
+            let note = self.note(child, what, Fate::Translated, why);
+            let value = text(&value.to_ascii_lowercase());
+            block
+                .entries
+                .push(Entry::new(profile::BASE_DOMAIN, value, vec![note]));
+        } else {
+            let why = "it is no part of a host's name; base_domain is the key for it";
+            block.notes.push(self.note(child, what, Fate::Dropped, why));
+        }
+    }
+
     fn azure(&self, block: &mut Block, blob: &Element) {
         for child in &blob.children {
             let what = child.name.clone();
             match child.name.as_str() {
                 "secret-access-key" => {}
-                "base-domain" => block.notes.push(self.note(
-                    child,
-                    what,
-                    Fate::Dropped,
-                    "the account is the first label of the URL's host, or the key account",
-                )),
+                "base-domain" => self.base_domain(block, child),
                 _ => block.notes.push(self.note(
                     child,
                     what,

@@ -33,6 +33,7 @@ pub(super) mod profile {
     pub(in super::super) const NAME: &str = "name";
     pub(in super::super) const KIND: &str = "kind";
     pub(in super::super) const DOMAINS: &str = "domains";
+    pub(in super::super) const BASE_DOMAIN: &str = "base_domain";
     pub(in super::super) const REGION: &str = "region";
     pub(in super::super) const ACCESS_KEY_ID: &str = "access_key_id";
     pub(in super::super) const ACCESS_KEY_ID_FILE: &str = "access_key_id_file";
