@@ -38,6 +38,8 @@ pub struct Response {
     pub tags: Box<[Box<[u8]>]>,
     /// The body's size in bytes, where it was known when the response was made; its head goes by this.
     size: Option<u64>,
+    /// See [`shares_body`](Self::shares_body).
+    shares_body: bool,
     /// See [`head`](Self::head).
     head: Box<[u8]>,
     is_refreshing: AtomicBool,
@@ -85,6 +87,7 @@ impl Response {
             told_size: making.told_size,
             rule: making.rule,
             tags: making.tags,
+            shares_body: false,
             head: Box::default(),
             is_refreshing: AtomicBool::new(false),
             uses: UseCount::new(),
@@ -119,10 +122,27 @@ impl Response {
         self.with(stored, fields, Arc::clone(&self.object))
     }
 
+    /// The same response for requests of another selection too: a 304 said that it answers them (RFC 9111 s4.3.4).
+    #[must_use]
+    pub fn adopted(&self, variant: Box<[u8]>) -> Self {
+        let mut adopted = self.with_object(Arc::clone(&self.object));
+        adopted.variant = variant;
+        adopted.shares_body = true;
+        adopted.weight = own_weight(&adopted).saturating_add(adopted.object.memory_bytes());
+        adopted
+    }
+
+    /// Whether its body is that of another variant, which alone is on disk with it.
+    #[must_use]
+    pub fn shares_body(&self) -> bool {
+        self.shares_body
+    }
+
     /// The same response with other tags, and behind another list of caches' statuses.
     #[must_use]
     pub fn labelled(self, tags: Box<[Box<[u8]>]>, upstream_status: Box<[u8]>) -> Self {
-        Self::new(Making {
+        let shares_body = self.shares_body;
+        let mut labelled = Self::new(Making {
             key: self.key,
             variant: self.variant,
             stored: self.stored,
@@ -132,11 +152,13 @@ impl Response {
             told_size: self.told_size,
             rule: self.rule,
             tags,
-        })
+        });
+        labelled.shares_body = shares_body;
+        labelled
     }
 
     fn with(&self, stored: Stored, fields: Fields, object: Arc<Object>) -> Self {
-        Self::new(Making {
+        let mut response = Self::new(Making {
             key: self.key.clone(),
             variant: self.variant.clone(),
             stored,
@@ -146,7 +168,9 @@ impl Response {
             told_size: self.told_size,
             rule: Arc::clone(&self.rule),
             tags: self.tags.clone(),
-        })
+        });
+        response.shares_body = self.shares_body;
+        response
     }
 
     /// The status line and the fields of the whole response up to, but without, those that each answer has of its own.

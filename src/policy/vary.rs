@@ -234,6 +234,19 @@ pub fn differs_by<'s>(selection: &'s [u8], request: &impl FieldLines) -> Option<
     None
 }
 
+/// Whether the selection has the field `name`, and `request` another value of it.
+#[must_use]
+pub fn differs_in(selection: &[u8], name: &str, request: &impl FieldLines) -> bool {
+    let mut rest = selection;
+    while let Some((nominated, after)) = Nominated::split(rest) {
+        if nominated.name == name {
+            return !nominated.fits(request);
+        }
+        rest = after;
+    }
+    false
+}
+
 /// A field of a selection.
 struct Nominated<'s> {
     name: &'s str,

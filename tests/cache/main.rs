@@ -10,6 +10,8 @@ mod harness;
 mod site;
 
 #[cfg(test)]
+mod adopted;
+#[cfg(test)]
 mod blocks;
 #[cfg(test)]
 mod collapsing;

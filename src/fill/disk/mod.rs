@@ -215,6 +215,7 @@ impl DiskTier {
             }
         }
         self.counts.bump(TierCount::SaveQueueFull);
+        let replaced = replaced.filter(|replaced| !replaced.shares_body());
         if let Some(id) = replaced.and_then(|replaced| replaced.object.on_disk()) {
             self.forget(id);
         }
@@ -223,7 +224,9 @@ impl DiskTier {
     /// Has the facts and fields of a response brought up to date, where its body is on disk when its turn comes: it may wait
     /// to be written still.
     pub(in crate::fill) fn update(&self, response: &Arc<Response>, began: Epoch) {
-        if response.object.on_disk().is_none() && response.object.in_memory().is_none() {
+        let has_place =
+            response.object.on_disk().is_some() || response.object.in_memory().is_some();
+        if !has_place || response.shares_body() {
             return;
         }
         let room = Arc::clone(&self.waiting).try_acquire_many_owned(waiting_kib(response));

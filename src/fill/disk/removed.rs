@@ -20,7 +20,7 @@ pub struct Removed {
 impl Removed {
     /// Takes one that was met in memory; whether it counts here.
     pub fn in_memory(&mut self, response: &Response) -> bool {
-        if response.object.on_disk().is_some() {
+        if response.object.on_disk().is_some() && !response.shares_body() {
             return false;
         }
         self.first(&response.key, &response.variant)

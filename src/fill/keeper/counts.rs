@@ -34,6 +34,9 @@ counters! {
     "hotplate_fetches_sent_on" Counter in "requests",
     "Requests that waited for another's answer and had to ask the origin themselves." { SentOn }
 
+    "hotplate_validations_asked_again" Counter in "requests",
+    "Requests that were sent once more without conditions, because a 304 was about nothing that could answer them." { AskedAgain }
+
     "hotplate_lone_keys_forgotten" Counter in "keys",
     "Keys whose answers are not shared, or outgrew what may be stored, that were forgotten before their time for others: their next requests wait for one another again." { KeysForgotten }
 

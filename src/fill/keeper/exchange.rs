@@ -9,8 +9,8 @@ use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 use super::flights::{Landing, Lead};
-use super::labels::relabelled;
 use super::source::{asked_range, part_of};
+use super::validated::may_stand_for;
 use super::{Keeper, KeeperCount, Place, head, is_storable, now};
 use crate::cache::order::{Fetch, Fetched, Outcome};
 use crate::fill::origin::{
@@ -42,11 +42,11 @@ use crate::units::UnixSeconds;
 /// What is stored for a request that goes to the origin.
 pub(super) struct Known {
     /// All variants of its URL.
-    variants: Vec<Arc<Response>>,
+    pub(super) variants: Vec<Arc<Response>>,
     /// The place of the one that would answer it.
-    selected: Option<usize>,
+    pub(super) selected: Option<usize>,
     /// What the origin is asked about them.
-    conditions: Conditions,
+    pub(super) conditions: Conditions,
 }
 
 impl Known {
@@ -63,13 +63,17 @@ impl Known {
             .iter()
             .map(|response| (&*response.variant, response.stored.recency()));
         let selected = vary::choose(stored, &fetch.fields);
-        let candidates = candidates(&variants);
         let conditions = if head::keeps_conditions(fetch) {
             Conditions::default()
         } else {
-            validation::conditional_fields(&candidates, selected)
+            // What could not answer it is left out as incomplete ones are.
+            let places = variants.iter().enumerate();
+            let candidates = places.map(|(place, response)| {
+                let may_answer = selected == Some(place) || may_stand_for(response, fetch);
+                Candidate::of(&response.stored, may_answer && response.has_whole_body())
+            });
+            validation::conditional_fields(&candidates.collect::<Vec<_>>(), selected)
         };
-        drop(candidates);
         Self {
             variants,
             selected,
@@ -86,7 +90,7 @@ impl Known {
     }
 }
 
-fn candidates(variants: &[Arc<Response>]) -> Vec<Candidate<'_>> {
+pub(super) fn candidates(variants: &[Arc<Response>]) -> Vec<Candidate<'_>> {
     variants
         .iter()
         .map(|response| Candidate::of(&response.stored, response.has_whole_body()))
@@ -137,13 +141,13 @@ impl Keeper {
     }
 
     /// The Range field for the blocks that hold what a request asks for; none where it is answered from the whole.
-    fn asked_blocks(&self, fetch: &Fetch) -> Option<String> {
+    pub(super) fn asked_blocks(&self, fetch: &Fetch) -> Option<String> {
         let range = asked_range(fetch)?;
         let has_room = self.size_max(&fetch.rule) > 0;
         has_room.then(|| range.in_blocks(self.block)).flatten()
     }
 
-    async fn ask_for(
+    pub(super) async fn ask_for(
         self: &Rc<Self>,
         fetch: &Fetch,
         asked: Asked,
@@ -342,7 +346,7 @@ impl Keeper {
         let asks = !exchange.known.conditions.nominated.is_empty();
         match Validated::of(answer.status) {
             Validated::NotModified if asks => {
-                return self.validated(exchange, answer, lead);
+                return self.validated(exchange, answer, lead).await;
             }
             Validated::Failed => {
                 let failure = Failure::Status(answer.status);
@@ -411,74 +415,6 @@ impl Keeper {
         }
         outcome
     }
-
-    /// The origin calls what is stored valid: its fields are updated (s4.3.4, s3.2).
-    fn validated(
-        &self,
-        exchange: Exchange<'_>,
-        answer: OriginResponse,
-        lead: Option<Lead>,
-    ) -> Outcome {
-        let Exchange {
-            fetch,
-            asked,
-            known,
-            request_time,
-            began: exchange_began,
-            ..
-        } = exchange;
-        let response_time = now();
-        let overrides = &fetch.rule.overrides;
-        let update = self.own(&answer.fields, &answer, response_time, overrides);
-        // s5.2.1.5: nothing of the answer may be stored.
-        let forgets = asked.directives.no_store && !overrides.ignore_client_cache_control;
-        let chosen = validation::select_for_304(
-            &candidates(&known.variants),
-            &known.conditions.nominated,
-            known.selected,
-            &update,
-        );
-        let mut fresh = None;
-        let mut is_there = false;
-        for place in chosen {
-            // One whose body is still on its way is its bringer's, who would not find it under another head; its own is as new.
-            let whole = known.variants.get(place);
-            let Some(old) = whole.filter(|response| response.has_whole_body()) else {
-                continue;
-            };
-            let new = freshen(old, &update, &asked, (request_time, response_time));
-            let new = Arc::new(relabelled(new, old, fetch, &answer.fields));
-            let is_stored = !forgets && self.responses.replace(old, &new).is_stored();
-            if let Some(disk) = self.disk_for(&new.rule).filter(|_| !forgets) {
-                disk.update(&new, exchange_began);
-            }
-            let answers = vary::matches(&new.variant, &fetch.fields);
-            if answers && (fresh.is_none() || known.selected == Some(place)) {
-                fresh = Some(new);
-                is_there = is_stored;
-            }
-        }
-        let Some(response) = fresh else {
-            // It speaks of something that is not stored any more: the next request asks without conditions.
-            drop(lead);
-            return Outcome::NotFetched(Rule::OriginBroken);
-        };
-        match lead {
-            Some(lead) if is_there => {
-                lead.land(&Landing::stored(&response), clock::mono());
-            }
-            // Purged meanwhile: those who came since must not get it.
-            lead => drop(lead),
-        }
-        let status = CacheStatus {
-            fwd_status: Some(304),
-            stored: is_there,
-            ttl: Some(response.stored.ttl(response_time)),
-            ..CacheStatus::forwarded(fetch.why, fetch.because)
-        };
-        let age = response.stored.age(response_time);
-        fetched(response, Some(age), status, Rule::Revalidated)
-    }
 }
 
 /// The keys and tags of what a request and its answer say was changed (RFC 9111 s4.4, RFC 9875 s3).
@@ -518,12 +454,12 @@ fn changed_by(fetch: &Fetch, answer: &OriginResponse) -> (Vec<Vec<u8>>, Vec<Vec<
 }
 
 /// What the origin is asked.
-struct Asking {
-    known: Known,
+pub(super) struct Asking {
+    pub(super) known: Known,
     /// The answer may be stored, and validate what is.
-    stores: bool,
+    pub(super) stores: bool,
     /// The cache's own Range field.
-    blocks: Option<String>,
+    pub(super) blocks: Option<String>,
 }
 
 /// A request, and what it needs until it is answered.

@@ -259,7 +259,8 @@ impl Keeper {
 
     /// Has the body of a response that was replaced let go of on disk, where the new one did not take its place there.
     pub(super) fn forget_replaced(&self, replaced: Option<&Arc<Response>>, new: &Arc<Object>) {
-        let Some(old) = replaced.filter(|old| !Arc::ptr_eq(&old.object, new)) else {
+        let is_own = |old: &&Arc<Response>| !(Arc::ptr_eq(&old.object, new) || old.shares_body());
+        let Some(old) = replaced.filter(is_own) else {
             return;
         };
         if let (Some(disk), Some(id)) = (&self.disk, old.object.on_disk()) {

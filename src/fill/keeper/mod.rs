@@ -27,6 +27,7 @@ mod save;
 mod shelf;
 mod source;
 mod trailers;
+mod validated;
 
 use std::rc::Rc;
 use std::sync::Arc;

@@ -311,7 +311,7 @@ fn tell(lead: Option<Lead>, stored: Option<&Arc<Response>>) {
 }
 
 /// What the answer is selected by; none where it could not be selected again, or by too much.
-fn variant_of(fetch: &Fetch, answer: &Fields) -> Option<Box<[u8]>> {
+pub(super) fn variant_of(fetch: &Fetch, answer: &Fields) -> Option<Box<[u8]>> {
     match Names::of(answer) {
         Vary::None => Some(Box::default()),
         Vary::By(names)
