@@ -266,7 +266,7 @@ impl Kitchen {
         fetch.asker = (!fetch.is_refresh).then_some(Waiter { worker, ticket });
         let round = &self.counter.round;
         let Ok(place) = Arc::clone(&self.fetches).try_acquire_owned() else {
-            tell(round, (worker, ticket), self.keeper.refuse());
+            tell(round, (worker, ticket), self.keeper.refuse(&fetch));
             return;
         };
         let origin = match &fetch.foreign {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::harness::origin::{Gate, Origin, Reply, reply};
-use crate::harness::{Request, Server, eventually, get, head};
+use crate::harness::{Client, Request, Server, eventually, get, head};
 use crate::site::{Site, expect_forward, expect_hit, expect_outcome, fetch, fetch_get, outcome};
 
 /// A response that is stale as soon as it is there.
@@ -133,6 +133,142 @@ before_an_origin!(
             reply(503).body("failed"),
         );
         fetch_get(server, "/a").expect(503).expect_body(b"failed");
+    }
+);
+
+/// Clients that have all asked for `/a`, and wait for the answer to one of them.
+#[track_caller]
+fn crowd(server: &Server, gate: &Gate) -> Vec<Client> {
+    let mut first = server.connect();
+    first.send(get("/a").bytes());
+    gate.await_reached(1);
+    let mut clients = vec![first];
+    for _ in 0..20 {
+        let mut client = server.connect();
+        client.send(get("/a").bytes());
+        clients.push(client);
+    }
+    eventually(Duration::from_secs(20), "all are aboard", || {
+        let page = server.ask_admin(&get("/metrics"));
+        String::from_utf8_lossy(&page.body).contains("hotplate_fetches_waiting 20\n")
+    });
+    clients
+}
+
+before_an_origin!(
+    rfc5861_s4_all_who_wait_for_an_origin_that_fails_get_the_stale_response,
+    Site::plain(),
+    |origin, server| {
+        let gate = Gate::new();
+        let fails = reply(200).wait(&gate).reset();
+        store(origin, server, "stale-if-error=1000", fails);
+        let mut clients = crowd(server, &gate);
+        gate.open();
+        for client in &mut clients {
+            let answer = client.fetched("GET");
+            answer.expect(200).expect_body(b"old");
+            expect_outcome(&answer, &["fwd=stale", "detail=stale-if-error"]);
+        }
+    }
+);
+
+before_an_origin!(
+    rfc5861_s4_all_who_wait_for_an_origin_that_is_late_get_the_stale_response,
+    Site::plain().fill("fill_timeout = \"1s\""),
+    |origin, server| {
+        let gate = Gate::new();
+        let late = reply(200).wait(&gate).body("new");
+        store(origin, server, "stale-if-error=1000", late);
+        for client in &mut crowd(server, &gate) {
+            let answer = client.fetched("GET");
+            answer.expect(200).expect_body(b"old");
+            expect_outcome(&answer, &["detail=stale-if-error"]);
+        }
+        assert_eq!(origin.asked().len(), 2);
+        gate.open();
+    }
+);
+
+before_an_origin!(
+    rfc5861_s4_each_who_waits_gets_what_it_accepts_itself,
+    Site::plain(),
+    |origin, server| {
+        let gate = Gate::new();
+        store(
+            origin,
+            server,
+            "stale-if-error=1000",
+            reply(200).wait(&gate).reset(),
+        );
+        origin.says("/a", reply(200).wait(&gate).reset());
+        let mut first = server.connect();
+        first.send(get("/a").with("Cache-Control", "min-fresh=10").bytes());
+        gate.await_reached(1);
+        let mut second = server.connect();
+        second.send(get("/a").bytes());
+        eventually(Duration::from_secs(20), "it is aboard", || {
+            let page = server.ask_admin(&get("/metrics"));
+            String::from_utf8_lossy(&page.body).contains("hotplate_fetches_waiting 1\n")
+        });
+        gate.open();
+        first.fetched("GET").expect(502);
+        second.fetched("GET").expect(200).expect_body(b"old");
+    }
+);
+
+before_an_origin!(
+    rfc5861_s4_stale_if_error_stands_in_where_no_more_may_wait,
+    Site::plain().fill("waiters = 1"),
+    |origin, server| {
+        let gate = Gate::new();
+        let then = reply(200).max_age(60).wait(&gate).body("new");
+        store(origin, server, "stale-if-error=1000", then);
+        let mut clients: Vec<Client> = (0..3).map(|_| server.connect()).collect();
+        for client in &mut clients {
+            client.send(get("/a").bytes());
+        }
+        gate.await_reached(1);
+        // One leads, one waits, one gets what there is.
+        eventually(Duration::from_secs(20), "one too many comes", || {
+            let page = server.ask_admin(&get("/metrics"));
+            let page = String::from_utf8_lossy(&page.body).into_owned();
+            page.contains("hotplate_fetches_refused_total{limit=\"waiters\"} 1\n")
+        });
+        gate.open();
+        let mut bodies: Vec<Vec<u8>> = clients
+            .iter_mut()
+            .map(|client| client.fetched("GET").expect(200).body.clone())
+            .collect();
+        bodies.sort();
+        assert_eq!(bodies, [b"new", b"new", b"old"]);
+        assert_eq!(origin.asked().len(), 2);
+    }
+);
+
+before_an_origin!(
+    rfc5861_s4_stale_if_error_stands_in_where_no_more_may_be_fetched,
+    Site::plain().fill("fills = 1"),
+    |origin, server| {
+        store(
+            origin,
+            server,
+            "stale-if-error=1000",
+            reply(200).body("new"),
+        );
+        let gate = Gate::new();
+        origin.says("/slow", reply(200).wait(&gate).body("slow"));
+        let mut other = server.connect();
+        other.send(get("/slow").bytes());
+        gate.await_reached(1);
+        fetch_get(server, "/a").expect(200).expect_body(b"old");
+        // What is stored may not answer this one (RFC 9111 s3.5).
+        let shows = get("/a").with("Authorization", "Basic YTpi");
+        fetch(server, &shows).expect(503);
+        let part = fetch(server, &get("/a").with("Range", "bytes=1-2"));
+        part.expect(206).expect_body(b"ld");
+        gate.open();
+        other.fetched("GET").expect(200);
+        assert_eq!(origin.asked_for("/a").len(), 1);
     }
 );
 

@@ -85,7 +85,7 @@ impl Known {
         &self.variants
     }
 
-    fn selected(&self) -> Option<&Arc<Response>> {
+    pub(super) fn selected(&self) -> Option<&Arc<Response>> {
         self.variants.get(self.selected?)
     }
 }
@@ -156,7 +156,8 @@ impl Keeper {
         asking: Asking,
     ) -> Outcome {
         let Some(place) = self.place() else {
-            return self.fail(fetch, &asked, (Rule::OriginBusy, None), None, lead);
+            let why = (Rule::OriginBusy, None);
+            return self.fail(fetch, &asked, why, Some(&asking.known), lead);
         };
         if forwarding::is_loop(&fetch.fields, self.pseudonym.as_bytes()) {
             return self.fail(fetch, &asked, (Rule::Loop, None), None, lead);
@@ -173,9 +174,8 @@ impl Keeper {
         let answer = match self.in_time(origin.send(request), sent).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(fault)) => {
-                let known = may_stand_in(fault).then_some(&known);
                 let why = (rule_of(fault), Some(fault));
-                return self.fail(fetch, &asked, why, known, lead);
+                return self.fail(fetch, &asked, why, Some(&known), lead);
             }
             Err(_) => {
                 let why = (Rule::OriginTimeout, None);
@@ -283,13 +283,8 @@ impl Keeper {
         known: Option<&Known>,
         lead: Option<Lead>,
     ) -> Outcome {
-        let failure = match rule {
-            Rule::OriginTimeout => Failure::Timeout,
-            _ => Failure::Unreachable,
-        };
-        let outcome = known
-            .and_then(Known::selected)
-            .and_then(|response| self.stand_in(fetch, asked, response, failure));
+        let stored = self.stored_for(fetch, known);
+        let outcome = stored.and_then(|response| self.stand_in_by(fetch, asked, &response, (rule, fault)));
         if let Some(lead) = lead {
             lead.land(&Landing::Failed(rule, fault), clock::mono());
         }
@@ -305,7 +300,7 @@ impl Keeper {
         }
     }
 
-    fn stand_in(
+    pub(super) fn stand_in(
         &self,
         fetch: &Fetch,
         asked: &Asked,
@@ -350,9 +345,9 @@ impl Keeper {
             }
             Validated::Failed => {
                 let failure = Failure::Status(answer.status);
-                let response = exchange.known.selected();
+                let stored = self.stored_for(fetch, Some(&exchange.known));
                 if let Some(outcome) =
-                    response.and_then(|response| self.stand_in(fetch, asked, response, failure))
+                    stored.and_then(|response| self.stand_in(fetch, asked, &response, failure))
                 {
                     // Those aboard look for themselves.
                     drop(lead);
@@ -560,19 +555,6 @@ pub(super) fn fetched(
         rule,
         outgrew: None,
     }))
-}
-
-/// Whether a stored response may stand in for an answer that does not come for this fault. Not where the request, or the config, is
-/// to be mended first: then it would hide what is wrong, and be an answer to who may not ask.
-fn may_stand_in(fault: OriginFault) -> bool {
-    match fault {
-        OriginFault::Body
-        | OriginFault::Unsendable
-        | OriginFault::NotLent
-        | OriginFault::Forbidden => false,
-        OriginFault::Credentials(fault) => fault == CredentialFault::Late,
-        _ => true,
-    }
 }
 
 /// There is no answer, by this rule; where the origin is why, in words.

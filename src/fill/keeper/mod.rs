@@ -14,6 +14,7 @@ mod bring;
 mod counts;
 mod deposit;
 mod exchange;
+mod fallback;
 mod flights;
 mod head;
 mod informational;
@@ -160,9 +161,10 @@ impl Keeper {
     }
 
     /// Refuses a request: as many are under way as may be.
-    pub(super) fn refuse(&self) -> Outcome {
+    pub(super) fn refuse(&self, fetch: &Fetch) -> Outcome {
         self.counts.bump(KeeperCount::RefusedFetches);
-        Outcome::NotFetched(Rule::OriginBusy)
+        let asked = Asked::of(fetch.method, &fetch.fields);
+        self.fall_back_now(fetch, &asked, Rule::OriginBusy)
     }
 
     async fn find_or_ask(self: Rc<Self>, fetch: Box<Fetch>, origin: Option<Rc<Origin>>) -> Outcome {
@@ -186,7 +188,7 @@ impl Keeper {
             }
             Boarding::Full => {
                 self.counts.bump(KeeperCount::RefusedWaiters);
-                Outcome::NotFetched(Rule::OriginBusy)
+                self.fall_back_now(&fetch, &asked, Rule::OriginBusy)
             }
             Boarding::Lead(lead) => self.lead(fetch, asked, &origin, lead).await,
             Boarding::Joined(_) if fetch.is_refresh => Outcome::NotFetched(Rule::Collapsed),
@@ -196,8 +198,13 @@ impl Keeper {
                 let landing = tokio::time::timeout(self.settings.fill_timeout, landing).await;
                 drop(waiting);
                 match landing {
-                    Err(_) => Outcome::NotFetched(Rule::OriginTimeout),
-                    Ok(Ok(Landing::Failed(rule, fault))) => exchange::not_fetched(rule, fault),
+                    Err(_) => {
+                        let why = (Rule::OriginTimeout, None);
+                        self.fall_back(&fetch, &asked, &origin, why).await
+                    }
+                    Ok(Ok(Landing::Failed(rule, fault))) => {
+                        self.fall_back(&fetch, &asked, &origin, (rule, fault)).await
+                    }
                     // Its origin was not asked, or not to any effect.
                     Ok(Ok(Landing::Found(..))) if fetch.must_ask => {
                         self.send_on(fetch, asked, &origin).await
@@ -257,10 +264,8 @@ impl Keeper {
         origin: &Rc<Origin>,
         goes_as_it_is: bool,
     ) -> Outcome {
-        let reads = matches!(fetch.method, Method::Get | Method::Head);
-        let is_found = reads && fetch.rule.cache && !validation::is_for_origin_alone(&fetch.fields);
         let mut alone = Vec::new();
-        if is_found {
+        if may_be_found(&fetch) {
             alone = self.bring_up(&fetch, origin).await;
             if !fetch.must_ask
                 && let Some((outcome, response)) = self.look_among(&fetch, &asked, &alone)
@@ -439,6 +444,14 @@ fn is_shared(fetch: &Fetch, asked: &Asked) -> bool {
     let insists = asked.directives.no_cache || asked.directives.pragma_no_cache;
     let may_insist = !fetch.rule.overrides.ignore_client_cache_control;
     is_storable(fetch) && !(insists && may_insist)
+}
+
+/// Whether what is stored may answer the request.
+fn may_be_found(fetch: &Fetch) -> bool {
+    matches!(fetch.method, Method::Get | Method::Head)
+        && fetch.rule.cache
+        && fetch.deposit.is_none()
+        && !validation::is_for_origin_alone(&fetch.fields)
 }
 
 /// Whether the answer may be stored, and may validate what is.
