@@ -37,6 +37,15 @@ pub const fn is_for_one_request(status: u16) -> bool {
     )
 }
 
+/// Whether it tells what the URL's next requests will be answered with: it speaks neither of one request or client nor of the moment.
+#[must_use]
+pub const fn is_of_the_resource(status: u16) -> bool {
+    matches!(
+        status,
+        200..=205 | 207..=303 | 305..=399 | 404 | 405 | 410 | 414 | 451
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,6 +76,18 @@ mod tests {
         ] {
             assert_eq!(is_final(status), wanted, "{status}");
         }
+    }
+
+    #[test]
+    fn a_status_of_one_request_or_of_the_moment_is_not_of_the_resource() {
+        for status in 0..=u16::MAX {
+            let is_moment = matches!(status, 400 | 401 | 403 | 408 | 500..);
+            let is_other = is_for_one_request(status) || is_moment || !is_final(status);
+            assert!(!(is_other && is_of_the_resource(status)), "{status}");
+        }
+        assert!(is_of_the_resource(200) && is_of_the_resource(302) && is_of_the_resource(404));
+        // A part is of one range.
+        assert!(!is_of_the_resource(206));
     }
 
     #[test]

@@ -160,7 +160,9 @@ impl Keeper {
             return self.fail(fetch, &asked, why, Some(&asking.known), lead);
         };
         if forwarding::is_loop(&fetch.fields, self.pseudonym.as_bytes()) {
-            return self.fail(fetch, &asked, (Rule::Loop, None), None, lead);
+            // Its own matter: those aboard board again.
+            drop(lead);
+            return self.fail(fetch, &asked, (Rule::Loop, None), None, None);
         }
         let began = self.responses.epoch();
         let (body, sent) = self.body_of(fetch);
@@ -174,6 +176,8 @@ impl Keeper {
         let answer = match self.in_time(origin.send(request), sent).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(fault)) => {
+                // Where it lies in the request, those aboard board again.
+                let lead = lead.filter(|_| fault.status() != 400);
                 let why = (rule_of(fault), Some(fault));
                 return self.fail(fetch, &asked, why, Some(&known), lead);
             }
@@ -349,8 +353,9 @@ impl Keeper {
                 if let Some(outcome) =
                     stored.and_then(|response| self.stand_in(fetch, asked, &response, failure))
                 {
-                    // Those aboard look for themselves.
-                    drop(lead);
+                    if let Some(lead) = lead {
+                        lead.land(&Landing::Status(answer.status), clock::mono());
+                    }
                     self.end_refresh(fetch, Some(&exchange.known));
                     return outcome;
                 }
@@ -401,7 +406,7 @@ impl Keeper {
         }
         self.compare_with_head(&exchange, &answer);
         if let Some(lead) = lead {
-            lead.land(&Landing::Alone, clock::mono());
+            lead.land(&Landing::not_stored(answer.status), clock::mono());
         }
         self.end_refresh(fetch, Some(&exchange.known));
         let mut outcome = self.pass(exchange, answer);

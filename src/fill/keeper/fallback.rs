@@ -22,10 +22,24 @@ impl Keeper {
         origin: &Rc<Origin>,
         why: (Rule, Option<OriginFault>),
     ) -> Outcome {
+        let stale = match failure_of(why) {
+            Some(failure) => self.stale_for(fetch, asked, origin, failure).await,
+            None => None,
+        };
+        stale.unwrap_or_else(|| not_fetched(why.0, why.1))
+    }
+
+    /// The stale response that stands in for an origin that failed a request which was not looked up here.
+    pub(super) async fn stale_for(
+        self: &Rc<Self>,
+        fetch: &Fetch,
+        asked: &Asked,
+        origin: &Rc<Origin>,
+        failure: Failure,
+    ) -> Option<Outcome> {
         let alone = self.bring_up(fetch, origin).await;
-        let stored = self.select(fetch, &alone);
-        let outcome = stored.and_then(|response| self.stand_in_by(fetch, asked, &response, why));
-        outcome.unwrap_or_else(|| not_fetched(why.0, why.1))
+        let stored = self.select(fetch, &alone)?;
+        self.stand_in(fetch, asked, &stored, failure)
     }
 
     /// As [`fall_back`](Self::fall_back), from what is at hand.

@@ -5,10 +5,11 @@
 //!  others        ─▶ Joined, woken when it lands
 //! ```
 //!
-//! A key whose answer could not be shared, or outgrew what may be stored, is remembered for a while: its requests go on to the
-//! origin side by side instead of one after the other.
+//! A flight whose answer could not be shared, for a reason that lies in the response, or answers nobody else, or outgrew what may be
+//! stored, is remembered for a while: its requests go on to the origin side by side instead of one after the other. It is forgotten
+//! with the first answer that is stored and answers others.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::hash::{BuildHasher as _, RandomState};
 use std::rc::Rc;
@@ -22,6 +23,7 @@ use super::counts::{KeeperCount, KeeperCounts};
 use crate::fill::origin::OriginFault;
 use crate::index::response::Response;
 use crate::policy::rule::Rule;
+use crate::policy::status;
 use crate::store::Object;
 use crate::store::body_fault::BodyFault;
 use crate::units::MonoNanos;
@@ -39,16 +41,50 @@ pub(super) enum Landing {
     Stored(Arc<Response>, Arc<Object>),
     /// As `Stored`, but no origin was asked for it: it was stored before. No answer for who wants the origin asked.
     Found(Arc<Response>, Arc<Object>),
-    /// It is the first request's alone: go on to the origin yourself.
+    /// It is the first request's alone, as yours would be: go on to the origin yourself.
     Alone,
+    /// It is the first request's alone, which says nothing of yours: board again.
+    Again,
+    /// It is that of an origin that fails, with this status, and the first request's alone: where nothing stands in, board again.
+    Status(u16),
     /// There was none, and there would be none for you.
     Failed(Rule, Option<OriginFault>),
+}
+
+/// Why requests are with the origin side by side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lone {
+    /// Their answers are not stored.
+    Unshared,
+    /// They are stored, and each has to be validated before it answers another one.
+    NeverFresh,
+}
+
+/// A request that boards.
+pub(super) struct Passenger<'k> {
+    /// The key of its URL.
+    pub(super) key: &'k [u8],
+    /// The name of the flights that it shares.
+    pub(super) flight: &'k [u8],
+    /// Only a flight that began after this count of them is for it.
+    pub(super) since: Option<u64>,
+    /// Whether others may wait for its answer.
+    pub(super) leads: bool,
 }
 
 impl Landing {
     /// Of a response that was stored before.
     pub(super) fn found(response: &Arc<Response>) -> Self {
         Self::Found(Arc::clone(response), Arc::clone(&response.object))
+    }
+
+    /// Of an answer with this status that is not stored.
+    pub(super) const fn not_stored(answer: u16) -> Self {
+        match answer {
+            500.. => Self::Status(answer),
+            _ if status::is_of_the_resource(answer) => Self::Alone,
+            _ => Self::Again,
+        }
     }
 
     /// Of a response that is stored.
@@ -63,22 +99,31 @@ pub(super) enum Boarding {
     Lead(Lead),
     /// It waits.
     Joined(oneshot::Receiver<Landing>),
-    /// It asks the origin on its own: the key's last answer was not shared.
-    Alone,
+    /// It waits for the end of a flight that is not for it, since it began too early.
+    Watching(oneshot::Receiver<Landing>),
+    /// It asks the origin on its own: nobody is to wait for it, or the last answer did not do for others.
+    Alone(Lone),
     /// As many wait as may.
     Full,
 }
 
-/// Who waits for a landing.
-type Aboard = Vec<oneshot::Sender<Landing>>;
+/// A flight under way.
+#[derive(Debug)]
+struct Flight {
+    /// How many had begun with it.
+    number: u64,
+    /// Who waits for it to land.
+    aboard: Vec<oneshot::Sender<Landing>>,
+}
 
 /// The flights of one fill thread.
 #[derive(Debug)]
 pub(super) struct Flights {
     waiters_max: usize,
     counts: Arc<KeeperCounts>,
-    under_way: RefCell<HashMap<Box<[u8]>, Aboard>>,
-    alone: RefCell<Remembered<()>>,
+    under_way: RefCell<HashMap<Box<[u8]>, Flight>>,
+    count: Cell<u64>,
+    alone: RefCell<Remembered<Lone>>,
     /// With what it outgrew.
     outgrown: RefCell<Remembered<BodyFault>>,
 }
@@ -92,10 +137,10 @@ struct Remembered<W> {
     order: VecDeque<(u64, MonoNanos)>,
 }
 
-/// The right to answer for everybody aboard. Dropped without landing, it sends them on alone.
+/// The right to answer for everybody aboard. Dropped without landing, it has them board again.
 pub(super) struct Lead {
     flights: Rc<Flights>,
-    key: Box<[u8]>,
+    flight: Box<[u8]>,
     has_landed: bool,
 }
 
@@ -106,19 +151,26 @@ impl Flights {
             waiters_max,
             counts,
             under_way: RefCell::default(),
+            count: Cell::new(0),
             alone: RefCell::default(),
             outgrown: RefCell::default(),
         })
     }
 
-    /// Takes a request for `key` aboard.
-    pub(super) fn board(self: &Rc<Self>, key: &[u8], now: MonoNanos) -> Boarding {
-        if self.alone.borrow_mut().find(key, now).is_some() || self.why_outgrown(key, now).is_some()
-        {
-            return Boarding::Alone;
+    /// How many flights have begun.
+    pub(super) fn count(&self) -> u64 {
+        self.count.get()
+    }
+
+    /// Takes a request aboard.
+    pub(super) fn board(self: &Rc<Self>, passenger: &Passenger<'_>, now: MonoNanos) -> Boarding {
+        let lone = self.alone.borrow_mut().find(passenger.flight, now);
+        let outgrown = self.why_outgrown(passenger.key, now);
+        if let Some(lone) = lone.or(outgrown.map(|_| Lone::Unshared)) {
+            return Boarding::Alone(lone);
         }
         let mut under_way = self.under_way.borrow_mut();
-        if let Some(aboard) = under_way.get_mut(key) {
+        if let Some(Flight { number, aboard }) = under_way.get_mut(passenger.flight) {
             if aboard.len() >= self.waiters_max {
                 aboard.retain(|waiting| !waiting.is_closed());
             }
@@ -127,12 +179,24 @@ impl Flights {
             }
             let (sender, receiver) = oneshot::channel();
             aboard.push(sender);
-            return Boarding::Joined(receiver);
+            return match passenger.since {
+                Some(since) if *number <= since => Boarding::Watching(receiver),
+                _ => Boarding::Joined(receiver),
+            };
         }
-        under_way.insert(key.into(), Vec::new());
+        if !passenger.leads {
+            return Boarding::Alone(Lone::Unshared);
+        }
+        let number = self.count.get() + 1;
+        self.count.set(number);
+        let flight = Flight {
+            number,
+            aboard: Vec::new(),
+        };
+        under_way.insert(passenger.flight.into(), flight);
         Boarding::Lead(Lead {
             flights: Rc::clone(self),
-            key: key.into(),
+            flight: passenger.flight.into(),
             has_landed: false,
         })
     }
@@ -150,6 +214,16 @@ impl Flights {
         self.outgrown.borrow_mut().find(key, now)
     }
 
+    /// Notes that a response was stored which answers others than the request that it came for.
+    pub(super) fn answers_others(&self, flight: &[u8]) {
+        self.alone.borrow_mut().forget(flight);
+    }
+
+    /// Notes that others waited for a response that was stored, and have to have it validated.
+    pub(super) fn answers_nobody_else(&self, flight: &[u8], now: MonoNanos) {
+        self.remember(&self.alone, flight, Lone::NeverFresh, now);
+    }
+
     fn remember<W: Copy>(
         &self,
         remembered: &RefCell<Remembered<W>>,
@@ -164,19 +238,26 @@ impl Flights {
 }
 
 impl Lead {
-    /// Tells everybody aboard. `now` is when a key begins to be remembered whose answer is not shared.
+    /// Whether somebody waits.
+    pub(super) fn has_others_aboard(&self) -> bool {
+        let under_way = self.flights.under_way.borrow();
+        let flight = under_way.get(&self.flight);
+        flight.is_some_and(|flight| flight.aboard.iter().any(|waiting| !waiting.is_closed()))
+    }
+
+    /// Tells everybody aboard. `now` is when a flight begins to be remembered whose answer is not shared.
     pub(super) fn land(mut self, landing: &Landing, now: MonoNanos) {
         if matches!(landing, Landing::Alone) {
-            self.flights
-                .remember(&self.flights.alone, &self.key, (), now);
+            let flights = &self.flights;
+            flights.remember(&flights.alone, &self.flight, Lone::Unshared, now);
         }
         self.tell(landing);
     }
 
     fn tell(&mut self, landing: &Landing) {
         self.has_landed = true;
-        let aboard = self.flights.under_way.borrow_mut().remove(&self.key);
-        for waiting in aboard.into_iter().flatten() {
+        let flight = self.flights.under_way.borrow_mut().remove(&self.flight);
+        for waiting in flight.into_iter().flat_map(|flight| flight.aboard) {
             // Who has gone needs no answer.
             waiting.send(landing.clone()).ok();
         }
@@ -186,7 +267,7 @@ impl Lead {
 impl Drop for Lead {
     fn drop(&mut self) {
         if !self.has_landed {
-            self.tell(&Landing::Alone);
+            self.tell(&Landing::Again);
         }
     }
 }
@@ -212,9 +293,17 @@ impl<W: Copy> Remembered<W> {
         self.keys.get(&self.hasher.hash_one(key)).copied()
     }
 
-    /// Adds a key that is not there yet. Returns false where the oldest one had to make room before its time.
+    fn forget(&mut self, key: &[u8]) {
+        let hash = self.hasher.hash_one(key);
+        if self.keys.remove(&hash).is_some() {
+            self.order.retain(|(other, _)| *other != hash);
+        }
+    }
+
+    /// Adds a key, or says another word of one that is there. Returns false where the oldest one had to make room before its time.
     fn add(&mut self, key: &[u8], why: W, now: MonoNanos) -> bool {
         if self.find(key, now).is_some() {
+            self.keys.insert(self.hasher.hash_one(key), why);
             return true;
         }
         let oldest = match self.order.len() {
@@ -237,15 +326,29 @@ mod tests {
 
     const NOW: MonoNanos = MonoNanos(1_000_000_000);
 
+    fn board_at(flights: &Rc<Flights>, key: &[u8], now: MonoNanos) -> Boarding {
+        let passenger = Passenger {
+            key,
+            flight: key,
+            since: None,
+            leads: true,
+        };
+        flights.board(&passenger, now)
+    }
+
+    fn board(flights: &Rc<Flights>, key: &[u8]) -> Boarding {
+        board_at(flights, key, NOW)
+    }
+
     fn lead(flights: &Rc<Flights>, key: &[u8]) -> Lead {
-        match flights.board(key, NOW) {
+        match board(flights, key) {
             Boarding::Lead(lead) => lead,
             _ => panic!("somebody else leads"),
         }
     }
 
     fn join(flights: &Rc<Flights>, key: &[u8]) -> oneshot::Receiver<Landing> {
-        match flights.board(key, NOW) {
+        match board(flights, key) {
             Boarding::Joined(receiver) => receiver,
             _ => panic!("not aboard"),
         }
@@ -269,12 +372,23 @@ mod tests {
     }
 
     #[test]
-    fn a_leader_that_is_lost_sends_the_others_on() {
+    fn only_who_waits_is_aboard() {
+        let flights = Flights::new(10, Arc::default());
+        let leader = lead(&flights, b"a");
+        assert!(!leader.has_others_aboard());
+        let joined = join(&flights, b"a");
+        assert!(leader.has_others_aboard());
+        drop(joined);
+        assert!(!leader.has_others_aboard());
+    }
+
+    #[test]
+    fn a_leader_that_is_lost_has_the_others_board_again() {
         let flights = Flights::new(10, Arc::default());
         let leader = lead(&flights, b"a");
         let mut joined = join(&flights, b"a");
         drop(leader);
-        assert!(matches!(joined.try_recv().unwrap(), Landing::Alone));
+        assert!(matches!(joined.try_recv().unwrap(), Landing::Again));
         lead(&flights, b"a");
     }
 
@@ -282,9 +396,87 @@ mod tests {
     fn a_key_whose_answer_was_not_shared_is_not_waited_for_again_for_a_while() {
         let flights = Flights::new(10, Arc::default());
         lead(&flights, b"a").land(&Landing::Alone, NOW);
-        assert!(matches!(flights.board(b"a", NOW), Boarding::Alone));
+        assert!(is_alone(&flights, b"a", Lone::Unshared));
         let later = NOW.after(ALONE_FOR);
-        assert!(matches!(flights.board(b"a", later), Boarding::Lead(_)));
+        assert!(matches!(board_at(&flights, b"a", later), Boarding::Lead(_)));
+    }
+
+    fn is_alone(flights: &Rc<Flights>, key: &[u8], wanted: Lone) -> bool {
+        matches!(board(flights, key), Boarding::Alone(lone) if lone == wanted)
+    }
+
+    #[test]
+    fn only_what_will_not_be_stored_the_next_time_either_is_remembered() {
+        let flights = Flights::new(10, Arc::default());
+        for status in [200, 302, 404] {
+            lead(&flights, b"a").land(&Landing::not_stored(status), NOW);
+            assert!(is_alone(&flights, b"a", Lone::Unshared), "{status}");
+            flights.answers_others(b"a");
+        }
+        for status in [206, 304, 400, 401, 403, 412, 416, 429, 500, 503] {
+            lead(&flights, b"a").land(&Landing::not_stored(status), NOW);
+            assert!(
+                matches!(board(&flights, b"a"), Boarding::Lead(_)),
+                "{status}"
+            );
+        }
+        drop(lead(&flights, b"a"));
+        lead(&flights, b"a");
+    }
+
+    #[test]
+    fn what_answers_others_ends_what_was_remembered() {
+        let flights = Flights::new(10, Arc::default());
+        flights.answers_nobody_else(b"a", NOW);
+        assert!(is_alone(&flights, b"a", Lone::NeverFresh));
+        flights.answers_others(b"b");
+        assert!(is_alone(&flights, b"a", Lone::NeverFresh));
+        flights.answers_others(b"a");
+        // It is remembered anew from then on, and not by what was forgotten.
+        lead(&flights, b"a").land(&Landing::Alone, NOW.after(ALONE_FOR / 2));
+        let later = NOW.after(ALONE_FOR);
+        assert!(matches!(
+            board_at(&flights, b"a", later),
+            Boarding::Alone(Lone::Unshared)
+        ));
+        let later = NOW.after(ALONE_FOR / 2).after(ALONE_FOR);
+        assert!(matches!(board_at(&flights, b"a", later), Boarding::Lead(_)));
+        assert!(flights.alone.borrow().order.is_empty());
+    }
+
+    #[test]
+    fn who_wants_the_origin_asked_joins_only_a_flight_that_began_since() {
+        let flights = Flights::new(10, Arc::default());
+        let insists = |since| Passenger {
+            key: b"a",
+            flight: b"a",
+            since: Some(since),
+            leads: true,
+        };
+        let first = lead(&flights, b"a");
+        let came = flights.count();
+        let board = |since| flights.board(&insists(since), NOW);
+        assert!(matches!(board(came), Boarding::Watching(_)));
+        drop(first);
+        let Boarding::Lead(_second) = board(came) else {
+            panic!("somebody else leads");
+        };
+        assert!(matches!(board(came), Boarding::Joined(_)));
+        assert!(matches!(board(flights.count()), Boarding::Watching(_)));
+    }
+
+    #[test]
+    fn who_may_not_lead_joins_or_goes_alone() {
+        let flights = Flights::new(10, Arc::default());
+        let follows = Passenger {
+            key: b"a",
+            flight: b"a",
+            since: None,
+            leads: false,
+        };
+        assert!(matches!(flights.board(&follows, NOW), Boarding::Alone(_)));
+        let _leader = lead(&flights, b"a");
+        assert!(matches!(flights.board(&follows, NOW), Boarding::Joined(_)));
     }
 
     #[test]
@@ -294,10 +486,10 @@ mod tests {
         flights.outgrew(b"a", BodyFault::NoRoom, NOW);
         assert_eq!(flights.why_outgrown(b"a", NOW), Some(BodyFault::NoRoom));
         assert_eq!(flights.why_outgrown(b"b", NOW), None);
-        assert!(matches!(flights.board(b"a", NOW), Boarding::Alone));
+        assert!(is_alone(&flights, b"a", Lone::Unshared));
         let later = NOW.after(ALONE_FOR);
         assert_eq!(flights.why_outgrown(b"a", later), None);
-        assert!(matches!(flights.board(b"a", later), Boarding::Lead(_)));
+        assert!(matches!(board_at(&flights, b"a", later), Boarding::Lead(_)));
     }
 
     #[test]
@@ -305,9 +497,9 @@ mod tests {
         let flights = Flights::new(1, Arc::default());
         let _leader = lead(&flights, b"a");
         let joined = join(&flights, b"a");
-        assert!(matches!(flights.board(b"a", NOW), Boarding::Full));
+        assert!(matches!(board(&flights, b"a"), Boarding::Full));
         drop(joined);
-        assert!(matches!(flights.board(b"a", NOW), Boarding::Joined(_)));
+        assert!(matches!(board(&flights, b"a"), Boarding::Joined(_)));
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! Lives on the fill thread: nothing here is shared with another thread but the index and the bodies.
 
 mod attend;
+mod boarding;
 mod bring;
 mod counts;
 mod deposit;
@@ -37,7 +38,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 pub use self::counts::{KEEPER_FAMILIES, KeeperCount, KeeperCounts};
-use self::flights::{Boarding, Flights, Landing, Lead};
+use self::flights::{Flights, Landing, Lead};
 use self::shelf::Shelf;
 use super::delivery::Round;
 use super::disk::DiskTier;
@@ -167,65 +168,6 @@ impl Keeper {
         self.fall_back_now(fetch, &asked, Rule::OriginBusy)
     }
 
-    async fn find_or_ask(self: Rc<Self>, fetch: Box<Fetch>, origin: Option<Rc<Origin>>) -> Outcome {
-        let Some(origin) = origin else {
-            return Outcome::NotFetched(Rule::OriginUnreachable);
-        };
-        let asked = Asked::of(fetch.method, &fetch.fields);
-        if !is_shared(&fetch, &asked) || asked.directives.only_if_cached {
-            let goes_as_it_is = source::is_range_for_one(&fetch);
-            return self
-                .answer_alone(fetch, asked, &origin, goes_as_it_is)
-                .await;
-        }
-        match self.flights.board(&fetch.key, clock::mono()) {
-            Boarding::Alone => {
-                // Nothing was shared of its URL: a range of it that is not stored goes as it was asked for, and so do conditions.
-                let goes_as_it_is =
-                    source::asked_range(&fetch).is_some() || source::has_conditions(&fetch);
-                self.answer_alone(fetch, asked, &origin, goes_as_it_is)
-                    .await
-            }
-            Boarding::Full => {
-                self.counts.bump(KeeperCount::RefusedWaiters);
-                self.fall_back_now(&fetch, &asked, Rule::OriginBusy)
-            }
-            Boarding::Lead(lead) => self.lead(fetch, asked, &origin, lead).await,
-            Boarding::Joined(_) if fetch.is_refresh => Outcome::NotFetched(Rule::Collapsed),
-            Boarding::Joined(landing) => {
-                let boarded = now();
-                let waiting = self.counts.hold(KeeperCount::Waiting);
-                let landing = tokio::time::timeout(self.settings.fill_timeout, landing).await;
-                drop(waiting);
-                match landing {
-                    Err(_) => {
-                        let why = (Rule::OriginTimeout, None);
-                        self.fall_back(&fetch, &asked, &origin, why).await
-                    }
-                    Ok(Ok(Landing::Failed(rule, fault))) => {
-                        self.fall_back(&fetch, &asked, &origin, (rule, fault)).await
-                    }
-                    // Its origin was not asked, or not to any effect.
-                    Ok(Ok(Landing::Found(..))) if fetch.must_ask => {
-                        self.send_on(fetch, asked, &origin).await
-                    }
-                    Ok(Ok(Landing::Stored(response, _)))
-                        if fetch.must_ask && response.stored.response_time < boarded =>
-                    {
-                        self.send_on(fetch, asked, &origin).await
-                    }
-                    Ok(Ok(
-                        Landing::Stored(response, _reads) | Landing::Found(response, _reads),
-                    )) => match self.look(&fetch, &asked, Some(response)) {
-                        Some((outcome, _)) => outcome,
-                        None => self.send_on(fetch, asked, &origin).await,
-                    },
-                    Ok(Ok(Landing::Alone) | Err(_)) => self.send_on(fetch, asked, &origin).await,
-                }
-            }
-        }
-    }
-
     /// Answers for all aboard.
     async fn lead(
         self: &Rc<Self>,
@@ -246,10 +188,6 @@ impl Keeper {
         {
             lead.land(&Landing::found(&response), clock::mono());
             return outcome;
-        }
-        if source::is_range_for_one(&fetch) {
-            drop(lead);
-            return self.ask_as_it_is(&fetch, asked, origin).await;
         }
         self.tell_why(&mut fetch, &asked, &alone);
         self.ask(&fetch, asked, origin, Some(lead), alone).await
@@ -302,28 +240,6 @@ impl Keeper {
         }
     }
 
-    /// Answers a request that has waited for another's answer in vain: with what is stored, of another variant than that one or on
-    /// disk alone, else by asking the origin.
-    async fn send_on(
-        self: &Rc<Self>,
-        mut fetch: Box<Fetch>,
-        asked: Asked,
-        origin: &Rc<Origin>,
-    ) -> Outcome {
-        let alone = self.bring_up(&fetch, origin).await;
-        if !fetch.must_ask
-            && let Some((outcome, _)) = self.look_among(&fetch, &asked, &alone)
-        {
-            return outcome;
-        }
-        self.counts.bump(KeeperCount::SentOn);
-        if source::asked_range(&fetch).is_some() {
-            return self.ask_as_it_is(&fetch, asked, origin).await;
-        }
-        self.tell_why(&mut fetch, &asked, &alone);
-        self.ask(&fetch, asked, origin, None, alone).await
-    }
-
     /// A place among the fills; none where as many are under way as may be.
     fn place(&self) -> Option<Place> {
         match Arc::clone(&self.fills).try_acquire_owned() {
@@ -338,7 +254,8 @@ impl Keeper {
         }
     }
 
-    /// What is stored for the request, where it may be used; `landed` is a response that it has waited for.
+    /// What is stored for the request, where it may be used; `landed` is a response that it has waited for, which may be one that
+    /// is sent stale from memory, too.
     fn look(
         &self,
         fetch: &Fetch,
@@ -393,7 +310,7 @@ impl Keeper {
         let Way::Answer(found) = Way::of(verdict) else {
             return None;
         };
-        if found != Rule::Fresh && !asked.directives.only_if_cached {
+        if found != Rule::Fresh && !collapsed && !asked.directives.only_if_cached {
             return None;
         }
         let ttl = response.stored.ttl(now);
@@ -437,13 +354,6 @@ impl Keeper {
             self.round.deliver(waiter.worker, filled);
         }
     }
-}
-
-/// Whether the answer may do for others, and others' for this request.
-fn is_shared(fetch: &Fetch, asked: &Asked) -> bool {
-    let insists = asked.directives.no_cache || asked.directives.pragma_no_cache;
-    let may_insist = !fetch.rule.overrides.ignore_client_cache_control;
-    is_storable(fetch) && !(insists && may_insist)
 }
 
 /// Whether what is stored may answer the request.

@@ -141,6 +141,9 @@ impl Keeper {
     ) -> (Option<Arc<Response>>, bool) {
         let inserted = self.responses.insert_since(Arc::clone(response), began);
         let is_stored = inserted.is_stored();
+        if is_stored {
+            self.learn(response, lead.as_ref());
+        }
         // One variant too many of a URL is one too many on disk, too.
         self.forget_replaced(inserted.crowded_out.as_ref(), &response.object);
         match inserted.outcome {
@@ -181,7 +184,7 @@ impl Keeper {
         let response = Arc::new(Response::new(making));
         let is_stored = match early {
             Early::Failed => {
-                tell(lead, None);
+                drop(lead);
                 writer.fail(BodyFault::BrokenOff);
                 drop(place);
                 false

@@ -90,6 +90,9 @@ impl Keeper {
             drop(answer);
             return self.ask_again(exchange, lead).await;
         };
+        if is_there {
+            self.learn(&response, lead.as_ref());
+        }
         match lead {
             Some(lead) if is_there => {
                 lead.land(&Landing::stored(&response), clock::mono());
