@@ -7,6 +7,8 @@ use crate::harness::Request;
 pub(crate) struct Asking {
     pub(crate) method: &'static str,
     pub(crate) path: &'static str,
+    /// Of a URL whose rule ignores it.
+    pub(crate) query: &'static str,
     /// Field lines, names in lower case.
     pub(crate) fields: Vec<(&'static str, String)>,
 }
@@ -50,7 +52,8 @@ impl Asking {
     }
 
     pub(crate) fn request(&self) -> Request {
-        let mut request = Request::new(self.method, self.path);
+        let target = format!("{}{}", self.path, self.query);
+        let mut request = Request::new(self.method, &target);
         for (name, value) in &self.fields {
             request = request.with(name, value);
         }
@@ -68,7 +71,7 @@ impl Asking {
 
 impl std::fmt::Display for Asking {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}", self.method, self.path)?;
+        write!(f, "{} {}{}", self.method, self.path, self.query)?;
         for (name, value) in &self.fields {
             write!(f, " [{name}: {value}]")?;
         }

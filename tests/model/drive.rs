@@ -6,10 +6,11 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::asking::Asking;
+use crate::crowd::{self, Crowd};
 use crate::harness::origin::Origin;
 use crate::harness::waiting::{now, wall_clock};
 use crate::harness::{Answer, Broken, Driver, Request, Server, Setup, get, pause};
-use crate::plan::{PATHS, Step, next};
+use crate::plan::{IGNORING, PATHS, Step, next};
 use crate::random::Random;
 use crate::reference::{Ending, Purged, Reference, Seen};
 use crate::resource::{Exchange, Resources, date, seconds};
@@ -53,10 +54,10 @@ pub(crate) fn drive(driver: Driver, lasting: Lasting, seed: u64, steps: usize) {
     let resources = Resources::default();
     resources.serve(&origin, &PATHS);
     let mut setup = Setup::new();
-    setup
-        .config
-        .sites
-        .push(format!("origin = {:?}", origin.url()));
+    setup.config.sites.push(format!(
+        "origin = {:?}\n[[site.rule]]\npath = {IGNORING:?}\nignore_query = true",
+        origin.url()
+    ));
     if lasting == Lasting::Disk {
         let folder = setup.folder.path("cache");
         setup
@@ -95,6 +96,7 @@ impl Scenario {
     fn carry_out(&mut self, number: usize, step: Step) -> Result<(), String> {
         match step {
             Step::Ask(asking) => return self.ask(number, &asking),
+            Step::Crowd(askings) => return self.ask_at_once(number, &askings),
             Step::Change(path, resource) => {
                 self.note(number, format!("{path} becomes {resource:?}"));
                 self.resources.change(path, |old| *old = resource);
@@ -154,6 +156,54 @@ impl Scenario {
         })
     }
 
+    /// Sends requests for one URL at once. What is stored then is not known: it is purged.
+    fn ask_at_once(&mut self, number: usize, askings: &[Asking]) -> Result<(), String> {
+        let path = askings[0].path;
+        let began = seconds_at(CLOCK_LAG);
+        let mut clients: Vec<_> = askings.iter().map(|_| self.server.connect()).collect();
+        for (client, asking) in clients.iter_mut().zip(askings) {
+            client.send(asking.request().bytes());
+        }
+        let answers: Vec<_> = clients
+            .iter_mut()
+            .map(|client| client.try_fetched("GET"))
+            .collect();
+        let is_refreshed = |answer: &Result<Answer, Broken>| {
+            let status = answer
+                .as_ref()
+                .ok()
+                .and_then(|one| one.field("cache-status"));
+            status.is_some_and(|status| status.contains("detail=stale-while-revalidate"))
+        };
+        self.settle_all(u64::from(answers.iter().any(is_refreshed)));
+        let time = Between(began, seconds());
+        let exchanges = self.resources.take_exchanges();
+        for (place, (asking, answer)) in askings.iter().zip(&answers).enumerate() {
+            let of_all: &[Exchange] = if place + 1 == askings.len() {
+                &exchanges
+            } else {
+                &[]
+            };
+            self.note(number, told(asking, answer, of_all));
+        }
+        if answers
+            .iter()
+            .any(|one| matches!(one, Err(Broken::Late(_))))
+        {
+            return Err("stuck".to_owned());
+        }
+        let crowd = Crowd {
+            askings,
+            answers: &answers,
+            exchanges: &exchanges,
+            is_origin_down: self.is_down,
+            time,
+        };
+        crowd::check(&self.reference.worlds(path), &crowd)?;
+        self.purge(Purged::Path(path), false);
+        Ok(())
+    }
+
     /// Waits until all that the answer set going has come to its end: a fill, or a refresh where one was promised. One that does
     /// not come in all the time is the reference's to judge.
     fn settle(&mut self, answer: &Result<Answer, Broken>) {
@@ -166,6 +216,11 @@ impl Scenario {
         if status.contains("; hit") && promised == 0 {
             return;
         }
+        self.settle_all(promised);
+    }
+
+    /// Waits until all fills have come to their ends, and so many refreshes.
+    fn settle_all(&mut self, promised: u64) {
         let (refreshes, fetched) = (self.refreshes + promised, self.fetched + promised);
         let mut quiet = 0;
         let deadline = now() + PATIENCE;

@@ -1,6 +1,6 @@
 //! A server that is driven at random, over real sockets, beside a reference cache that has no cleverness.
 //!
-//! From one seed follow requests, changes at the origin, outages, purges, invalidations, passing time and restarts. Each answer
+//! From one seed follow requests, several of them at once now and then, changes at the origin, outages, purges, invalidations, passing time and restarts. Each answer
 //! is held to what the reference allows: status, bytes, validators, Age, and whether the origin was asked. Time is moved by
 //! the origin, whose Date and Age make a response as old as wanted when it comes; real seconds pass only now and then.
 //!
@@ -17,6 +17,10 @@ mod random;
 
 #[cfg(test)]
 mod asking;
+#[cfg(test)]
+mod confirmed;
+#[cfg(test)]
+mod crowd;
 #[cfg(test)]
 mod drive;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::asking::Asking;
+use crate::crowd::WHO;
 use crate::random::Random;
 use crate::reference::Purged;
 use crate::resource::{Resource, Tag, date};
@@ -10,6 +11,10 @@ use crate::resource::{Resource, Tag, date};
 /// The URLs.
 pub(crate) const PATHS: [&str; 5] = ["/a", "/b", "/p/c", "/p/d", "/p/e"];
 
+/// Where the rule ignores queries.
+pub(crate) const IGNORING: &str = "/p/";
+
+const WHOS: [&str; 5] = ["1", "2", "3", "4", "5"];
 const TAGS: [&str; 2] = ["red", "round"];
 const LANGUAGES: [&str; 3] = ["de", "en", "fr"];
 
@@ -17,6 +22,8 @@ const LANGUAGES: [&str; 3] = ["de", "en", "fr"];
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     Ask(Asking),
+    /// All of them at once, for one URL.
+    Crowd(Vec<Asking>),
     Change(&'static str, Resource),
     Purge(Purged, bool),
     Wait(Duration),
@@ -38,10 +45,16 @@ pub(crate) fn next(
     match random.below(1000) {
         // An outage is short.
         _ if is_down && random.once_in(4) => Step::Outage,
-        0..600 => Step::Ask(safe(random, path, &resource(path))),
+        0..540 => Step::Ask(safe(random, path, &resource(path))),
+        540..600 => {
+            let count = 2 + random.below(4);
+            let all = WHOS[..count].iter();
+            Step::Crowd(all.map(|who| of_crowd(random, path, who)).collect())
+        }
         600..640 => Step::Ask(Asking {
             method: random.one_of(&["POST", "DELETE", "PUT", "PATCH"]),
             path,
+            query: query(random, path),
             fields: Vec::new(),
         }),
         640..900 => Step::Change(path, changed(random, resource(path))),
@@ -62,7 +75,40 @@ pub(crate) fn next(
     }
 }
 
+/// A query, where the rule of the path ignores it.
+fn query(random: &mut Random, path: &str) -> &'static str {
+    match path.starts_with(IGNORING) {
+        true => random.one_of(&["", "?n=1", "?n=2"]),
+        false => "",
+    }
+}
+
+/// One of several requests at once.
+fn of_crowd(random: &mut Random, path: &'static str, who: &str) -> Asking {
+    let mut fields = wishes(random);
+    fields.push((WHO, who.to_owned()));
+    Asking {
+        method: "GET",
+        path,
+        query: query(random, path),
+        fields,
+    }
+}
+
 fn safe(random: &mut Random, path: &'static str, resource: &Resource) -> Asking {
+    let mut fields = wishes(random);
+    let method = if random.once_in(6) { "HEAD" } else { "GET" };
+    add_conditions(random, resource, &mut fields);
+    Asking {
+        method,
+        path,
+        query: query(random, path),
+        fields,
+    }
+}
+
+/// Fields by which responses may differ, credentials and directives.
+fn wishes(random: &mut Random) -> Vec<(&'static str, String)> {
     let mut fields = Vec::new();
     if random.once_in(2) {
         fields.push(("accept-language", random.one_of(&LANGUAGES).to_owned()));
@@ -81,13 +127,7 @@ fn safe(random: &mut Random, path: &'static str, resource: &Resource) -> Asking 
             fields.push(("cache-control", directives));
         }
     }
-    let method = if random.once_in(6) { "HEAD" } else { "GET" };
-    add_conditions(random, resource, &mut fields);
-    Asking {
-        method,
-        path,
-        fields,
-    }
+    fields
 }
 
 /// Directives of a request; none stand for Pragma.
@@ -166,6 +206,7 @@ fn changed(random: &mut Random, mut resource: Resource) -> Resource {
                 &["*"],
             ];
             resource.vary = random.one_of(&all).to_vec();
+            resource.is_uniform = random.once_in(2);
         }
         8 => {
             resource.version += 1;

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 
 use crate::asking::Asking;
+use crate::confirmed::{adopted, after_head, confirmed, freshened};
 use crate::expected::{Aged, Mismatch, bytes_for, check_said, check_stored};
 use crate::harness::Answer;
 use crate::resource::{Exchange, Said, part_of};
@@ -92,6 +93,12 @@ impl Reference {
         Ok(())
     }
 
+    /// What may be stored at a path.
+    pub(crate) fn worlds(&self, path: &str) -> Vec<World> {
+        let known = self.worlds.get(path).cloned();
+        known.unwrap_or_else(|| vec![World::default()])
+    }
+
     /// s4.4: what Location names in an answer to an unsafe request.
     fn invalidate_named(&mut self, seen: &Seen<'_>) {
         if let Some(exchange) = seen.exchanges.last()
@@ -149,7 +156,7 @@ impl Reference {
 
 impl World {
     /// Keeps an earlier form in mind.
-    fn remember(&mut self, stored: Stored) {
+    pub(crate) fn remember(&mut self, stored: Stored) {
         self.older.push(stored);
         while self.older.len() > OLDER_MAX {
             self.older.remove(0);
@@ -168,7 +175,7 @@ fn merge(all: &mut Vec<World>, world: World) {
     }
 }
 
-fn add<T: PartialEq>(all: &mut Vec<T>, one: T) {
+pub(crate) fn add<T: PartialEq>(all: &mut Vec<T>, one: T) {
     if !all.contains(&one) {
         all.push(one);
     }
@@ -330,15 +337,31 @@ fn follow_from_the_cache(world: &World, seen: &Seen<'_>, place: usize, refreshes
         [exchange] if refreshes => Ok(after(world, seen, exchange, Some(place))),
         // The rest of its bytes, under the same entity-tag (s3.4).
         parts if stored.is_partial && are_parts_of(stored, parts) => {
-            let mut complete = world.clone();
-            complete.live[place].is_partial = false;
-            Ok(vec![world.clone(), complete])
+            Ok(vec![world.clone(), completed(world, place)])
+        }
+        // Both that, and what validates it.
+        all if stored.is_partial && refreshes => {
+            let is_part = |one: &&Exchange| are_parts_of(stored, std::slice::from_ref(*one));
+            let others: Vec<&Exchange> = all.iter().filter(|one| !is_part(one)).collect();
+            let [exchange] = others[..] else {
+                return Err(format!("{} requests for a refresh", others.len()));
+            };
+            let before = [world.clone(), completed(world, place)];
+            let after = |world| after(world, seen, exchange, Some(place));
+            Ok(before.iter().flat_map(after).collect())
         }
         _ => Err(format!(
             "{} requests to the origin for a hit",
             seen.exchanges.len()
         )),
     }
+}
+
+/// All of its bytes are there.
+fn completed(world: &World, place: usize) -> World {
+    let mut next = world.clone();
+    next.live[place].is_partial = false;
+    next
 }
 
 /// The worlds after an answer that broke off because the rest of what is stored could not be had, or belongs to another
@@ -396,8 +419,10 @@ fn follow_to_the_origin(world: &World, seen: &Seen<'_>, place: Option<usize>) ->
     if seen.is_origin_down {
         return follow_outage(world, seen, selected, stands_in);
     }
-    let has_parts =
-        seen.asking.field("range").is_some() || selected.is_some_and(|one| one.is_partial);
+    let is_partial = |one: &Stored| one.is_partial;
+    // Where nothing is selected, a 304 may name any.
+    let has_parts = seen.asking.field("range").is_some()
+        || selected.map_or_else(|| world.live.iter().any(is_partial), is_partial);
     let exchange = match seen.exchanges {
         [] => return Err("the origin was not asked".to_owned()),
         [.., last] if seen.exchanges.len() == 1 || has_parts => last,
@@ -571,15 +596,6 @@ fn passed_age(stored: &Stored, exchange: &Exchange, time: Between) -> Between {
     Between(made.0.min(own), made.1)
 }
 
-/// The places of what a 304 is about.
-fn confirmed(world: &World, exchange: &Exchange, place: Option<usize>) -> Vec<usize> {
-    let has_tag = exchange.said.field("etag").is_some();
-    let all = world.live.iter().enumerate();
-    all.filter(|(at, stored)| stored.is_meant_by(&exchange.said) && (has_tag || Some(*at) == place))
-        .map(|(at, _)| at)
-        .collect()
-}
-
 /// The worlds after an exchange for a safe request.
 fn after(world: &World, seen: &Seen<'_>, exchange: &Exchange, place: Option<usize>) -> Vec<World> {
     let said = &exchange.said;
@@ -592,13 +608,11 @@ fn after(world: &World, seen: &Seen<'_>, exchange: &Exchange, place: Option<usiz
         ..seen.asking.clone()
     };
     if said.status == 304 {
-        let mut next = world.clone();
-        for place in confirmed(world, exchange, place) {
-            next.remember(next.live[place].clone());
-            next.live[place].freshen(exchange, seen.time);
-        }
+        let named = confirmed(world, exchange, place);
+        let next = freshened(world, seen, exchange, &named);
+        let mut worlds = vec![next.clone()];
+        worlds.extend(adopted(&next, asking, &named));
         // s5.2.1.5: nothing of an answer to no-store need be kept.
-        let mut worlds = vec![next];
         worlds.extend(asking.wishes().no_store.then(|| world.clone()));
         return worlds;
     }
@@ -629,36 +643,6 @@ fn after(world: &World, seen: &Seen<'_>, exchange: &Exchange, place: Option<usiz
             worlds
         }
     }
-}
-
-/// s4.3.5: what a HEAD tells may update what is stored and could have answered, or show that it is stale; the selected response alone,
-/// or all of them.
-fn after_head(
-    world: &World,
-    seen: &Seen<'_>,
-    exchange: &Exchange,
-    place: Option<usize>,
-) -> Vec<World> {
-    let mut worlds = vec![world.clone()];
-    if !matches!(exchange.said.status, 200 | 304) {
-        return worlds;
-    }
-    let could_answer = |at: &usize| world.live[*at].matches(seen.asking);
-    let all: Vec<usize> = (0..world.live.len()).filter(could_answer).collect();
-    for touched in [place.into_iter().collect(), all] {
-        let mut next = world.clone();
-        for at in touched {
-            next.remember(next.live[at].clone());
-            let stored = &mut next.live[at];
-            if stored.is_meant_by(&exchange.said) || stored.is_as_large_as(&exchange.said) {
-                stored.freshen(exchange, seen.time);
-            } else {
-                stored.is_invalid = true;
-            }
-        }
-        add(&mut worlds, next);
-    }
-    worlds
 }
 
 fn follow_unsafe(world: &World, seen: &Seen<'_>) -> Worlds {

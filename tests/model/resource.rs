@@ -39,6 +39,8 @@ pub(crate) struct Resource {
     pub(crate) age: Option<u64>,
     pub(crate) back: u64,
     pub(crate) vary: Vec<&'static str>,
+    /// The content is the same for all of that, under one entity-tag.
+    pub(crate) is_uniform: bool,
     pub(crate) cache_tag: Option<&'static str>,
     pub(crate) sets_cookie: bool,
     /// The body breaks off half way.
@@ -61,6 +63,7 @@ impl Default for Resource {
             age: None,
             back: 0,
             vary: Vec::new(),
+            is_uniform: false,
             cache_tag: None,
             sets_cookie: false,
             is_cut: false,
@@ -194,6 +197,9 @@ fn as_reply(asked: &Asked, said: Said) -> Reply {
 impl Resource {
     /// The values by which the content differs.
     fn variant(&self, asked: &Asked) -> String {
+        if self.is_uniform {
+            return String::new();
+        }
         let values = self
             .vary
             .iter()
@@ -218,8 +224,8 @@ impl Resource {
 
     /// The entity-tag that a client without preferences would have.
     pub(crate) fn plain_etag(&self) -> Option<String> {
-        let plain = vec!["-"; self.vary.len()].join("+");
-        self.etag(&plain)
+        let count = if self.is_uniform { 0 } else { self.vary.len() };
+        self.etag(&vec!["-"; count].join("+"))
     }
 
     fn say(&self, asked: &Asked, now: u64, count: u64) -> Said {

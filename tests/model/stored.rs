@@ -180,6 +180,14 @@ impl Stored {
         stated.min(low)..=stated.min(high)
     }
 
+    /// The same for the requests that `asking` is one of: a 304 to it has named this one (s4.3.4).
+    pub(crate) fn adopted(&self, asking: &Asking) -> Self {
+        Self {
+            selecting: selecting_by(asking, self.field("vary")),
+            ..self.clone()
+        }
+    }
+
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
         value(&self.fields, name)
     }
@@ -390,7 +398,11 @@ fn is_unmet(wishes: &Wishes, age: u64, ttl: u64) -> bool {
 
 /// The values by which later requests are told apart.
 fn selecting(asking: &Asking, said: &Said) -> Vec<(String, Option<String>)> {
-    let names = said.field("vary").unwrap_or_default().split(", ");
+    selecting_by(asking, said.field("vary"))
+}
+
+fn selecting_by(asking: &Asking, vary: Option<&str>) -> Vec<(String, Option<String>)> {
+    let names = vary.unwrap_or_default().split(", ");
     let names = names.filter(|name| !name.is_empty());
     names
         .map(|name| (name.to_owned(), asking.field(name).map(str::to_owned)))
