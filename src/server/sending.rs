@@ -339,7 +339,7 @@ impl Worker {
             worker: self.id,
             ticket,
         };
-        if object.subscribe(waiter, transfer.next, transfer.end) {
+        if transfer.subscribe(waiter) {
             self.waiting.entry(ticket).or_default().push(token);
             self.deadlines.begin(token.slot, Wait::Origin, now);
         } else {

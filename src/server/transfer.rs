@@ -5,8 +5,10 @@ use std::collections::VecDeque;
 use crate::cache::Lease;
 use crate::http::range::ByteRange;
 use crate::store::body::BodyState;
+use crate::store::demand::Stand;
 use crate::store::tail::Tail;
 use crate::store::window::{Beyond, Seat};
+use crate::units::Waiter;
 
 /// A stretch of a leased representation on its way out, and the parts that follow it.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub struct Transfer {
     /// Where the answer's head starts in the output that it was written to, until that is sent.
     pub answer_at: usize,
     rest: Rest,
+    /// Its place among the readers of a body that is brought as they need it.
+    stand: Option<Stand>,
 }
 
 /// What follows the stretch.
@@ -68,7 +72,9 @@ impl Transfer {
     /// The stretch from `first` to before `end`.
     #[must_use]
     pub fn new(lease: Lease, first: u64, end: u64) -> Self {
+        let body = lease.object().growing();
         Self {
+            stand: body.and_then(|body| body.stand(Some((first, end)))),
             lease,
             next: first,
             end,
@@ -103,9 +109,15 @@ impl Transfer {
     /// Several parts, each behind its head; starts with none of them.
     #[must_use]
     pub fn of_parts(lease: Lease, parts: Parts) -> Self {
+        let (first, end) = match parts.parts.front() {
+            Some((_, range)) => (range.first, range.last + 1),
+            None => (0, 0),
+        };
         Self {
+            next: 0,
+            end: 0,
             rest: Rest::Parts(Box::new(parts)),
-            ..Self::new(lease, 0, 0)
+            ..Self::new(lease, first, end)
         }
     }
 
@@ -172,6 +184,9 @@ impl Transfer {
                     self.next = range.first;
                     self.end = range.last + 1;
                     self.warm_to = 0;
+                    if let Some(stand) = &self.stand {
+                        stand.read(self.next, self.end);
+                    }
                 } else {
                     out.append(&mut rest.closing);
                     self.rest = Rest::Nothing;
@@ -213,6 +228,16 @@ impl Transfer {
                 NextPart::More
             }
         }
+    }
+
+    /// Has `waiter` told, once, when there are more bytes of the stretch, or when none come any more; false where it is so now.
+    #[must_use]
+    pub fn subscribe(&self, waiter: Waiter) -> bool {
+        let waits = self.lease.object().subscribe(waiter, self.next);
+        if waits && let Some(stand) = &self.stand {
+            stand.ask(self.next, self.end);
+        }
+        waits
     }
 
     /// Notes that the fill threads have read what was asked of them.

@@ -6,7 +6,7 @@
 //!        │                                          ├─▶ run_from, memory_from, file_from
 //!        └─── spill, then ──┐                       │
 //!   SparseWriter ── write ──┴─▶ file (all bytes) ───┘
-//!        wakers ◀──── subscribe (those that found nothing; of a sparse body, they also ask for it)
+//!        wakers ◀──── subscribe (those that found nothing; of a sparse body, they also ask for it from their stand)
 //! ```
 //!
 //! Bytes are written once and never change. The first ones stand in memory; a body that is larger has a file, which then holds
@@ -30,7 +30,7 @@ use bytes::Bytes;
 use super::body_fault::BodyFault;
 use super::body_file::BodyFile;
 use super::budget::Charge;
-use super::demand::Demand;
+use super::demand::{Demand, Stand, Stretch};
 use super::ranges::RangeSet;
 use super::tail::Tail;
 use super::window::{News, Window};
@@ -325,19 +325,22 @@ impl Body {
         self.demand.is_some()
     }
 
+    /// The place of somebody who begins to read `stretch`; none where nobody has to know of it.
+    #[must_use]
+    pub fn stand(&self, stretch: Stretch) -> Option<Stand> {
+        let demand = self.demand.as_ref()?;
+        (self.state() == BodyState::Open).then(|| demand.enter(stretch))
+    }
+
     /// Has `waiter` told, once, when more than nothing is there from `first` on, or when the body has ended; false where
-    /// that is so already. Who brings the bytes of a sparse body is asked for those up to before `end`.
-    pub fn subscribe(&self, waiter: Waiter, first: u64, end: u64) -> bool {
+    /// that is so already. The bytes of a sparse body are brought to who asks for them by its [`Stand`] alone.
+    pub fn subscribe(&self, waiter: Waiter, first: u64) -> bool {
         let mut inner = self.lock();
         if self.state() != BodyState::Open || inner.present.run_from(first) > 0 {
             return false;
         }
         if !inner.wakers.contains(&waiter) {
             inner.wakers.push(waiter);
-        }
-        drop(inner);
-        if let Some(demand) = &self.demand {
-            demand.ask(first, end);
         }
         true
     }

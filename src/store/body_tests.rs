@@ -75,20 +75,20 @@ fn a_known_size_above_memory_asks_for_a_file_at_once() {
 fn whoever_waits_is_woken_once_and_nobody_waits_for_what_is_there() {
     let mut writer = Body::begin(None, 100);
     let body = Arc::clone(writer.body());
-    assert!(body.subscribe(waiter(1), 0, 9));
-    assert!(body.subscribe(waiter(1), 0, 9));
-    assert!(body.subscribe(waiter(2), 0, 9));
+    assert!(body.subscribe(waiter(1), 0));
+    assert!(body.subscribe(waiter(1), 0));
+    assert!(body.subscribe(waiter(2), 0));
     writer.append(b"x").unwrap();
     assert_eq!(writer.wakers(), [waiter(1), waiter(2)]);
     assert!(writer.wakers().is_empty());
-    assert!(!body.subscribe(waiter(1), 0, 9));
-    assert!(body.subscribe(waiter(1), 1, 9));
+    assert!(!body.subscribe(waiter(1), 0));
+    assert!(body.subscribe(waiter(1), 1));
     assert_eq!(body.fault(), None);
     writer.fail(BodyFault::NoRoom);
     writer.fail(BodyFault::BrokenOff);
     assert_eq!(body.fault(), Some(BodyFault::NoRoom));
     assert_eq!(writer.wakers(), [waiter(1)]);
-    assert!(!body.subscribe(waiter(1), 1, 9));
+    assert!(!body.subscribe(waiter(1), 1));
     assert!(!writer.complete());
     assert_eq!(body.state(), BodyState::Failed);
 }

@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::body::{Body, BodyState};
 use super::budget::Charge;
+use super::demand::Stand;
 use super::disk::ObjectId;
 use super::pinned::Hold;
 use super::pipe::{Front, Pipe};
@@ -75,6 +76,8 @@ impl Drop for PipeReader {
 pub struct Reading {
     object: Arc<Object>,
     seat: Option<Seat>,
+    /// What it reads is not said yet.
+    _stand: Option<Stand>,
 }
 
 impl Reading {
@@ -90,6 +93,7 @@ impl Reading {
         Ok(Some(Self {
             object: Arc::clone(object),
             seat,
+            _stand: body.stand(None),
         }))
     }
 
@@ -298,11 +302,10 @@ impl Object {
     }
 
     /// Has `waiter` told, once, when there are bytes from `first` on, or when none come any more; false where it is so now.
-    /// It wants them up to before `end`.
     #[must_use]
-    pub fn subscribe(&self, waiter: Waiter, first: u64, end: u64) -> bool {
+    pub fn subscribe(&self, waiter: Waiter, first: u64) -> bool {
         match &self.held {
-            Held::Growing(body) => body.subscribe(waiter, first, end),
+            Held::Growing(body) => body.subscribe(waiter, first),
             Held::Passing(reader) => reader.0.subscribe_reader(waiter),
             _ => false,
         }

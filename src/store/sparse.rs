@@ -10,7 +10,7 @@ use super::body::{Body, BodyState};
 use super::body_fault::BodyFault;
 use super::body_file::BodyFile;
 use super::budget::Charge;
-use super::demand::Demand;
+use super::demand::{Demand, Stretch};
 use super::ranges::RangeSet;
 use crate::units::Waiter;
 
@@ -29,9 +29,15 @@ impl SparseWriter {
         }
     }
 
-    /// What readers have begun to wait for, as stretches from a first byte to before an end; `None` when the body is gone.
-    pub async fn asked(&self) -> Option<Vec<(u64, u64)>> {
+    /// Waits until a reader has begun to wait, or has gone; false when the body is gone.
+    pub async fn asked(&self) -> bool {
         poll_fn(|context| self.demand.poll(context)).await
+    }
+
+    /// What each reader reads.
+    #[must_use]
+    pub fn readers(&self) -> Vec<Stretch> {
+        self.demand.readers()
     }
 
     /// The body, as long as anybody has it.
@@ -46,11 +52,17 @@ impl SparseWriter {
         self.body().map_or(BodyState::Failed, |body| body.state())
     }
 
+    /// The bytes that are there.
+    #[must_use]
+    pub fn present(&self) -> RangeSet {
+        let present = self.body().map(|body| body.present());
+        present.unwrap_or_default()
+    }
+
     /// The parts of the bytes from `first` to before `end` that are not there.
     #[must_use]
     pub fn gaps(&self, first: u64, end: u64) -> Vec<(u64, u64)> {
-        let present = self.body().map(|body| body.present());
-        present.unwrap_or_default().gaps(first, end)
+        self.present().gaps(first, end)
     }
 
     /// Writes bytes to the body's own file and lets readers see them.
@@ -169,16 +181,20 @@ mod tests {
         bytes
     }
 
-    fn asked(writer: &SparseWriter) -> Poll<Option<Vec<(u64, u64)>>> {
+    fn asked(writer: &SparseWriter) -> Poll<bool> {
         writer.demand.poll(&mut Context::from_waker(Waker::noop()))
     }
 
     #[test]
     fn who_waits_for_a_gap_asks_for_it_and_is_woken_when_it_is_there() {
         let (body, writer) = sparse(10, &[(0, 2)]);
-        assert!(!body.subscribe(WAITER, 1, 10));
-        assert!(body.subscribe(WAITER, 4, 9));
-        assert_eq!(asked(&writer), Poll::Ready(Some(vec![(4, 9)])));
+        assert!(!body.subscribe(WAITER, 1));
+        assert!(body.subscribe(WAITER, 4));
+        let stand = body.stand(None).unwrap();
+        assert!(asked(&writer).is_pending());
+        stand.ask(4, 9);
+        assert_eq!(asked(&writer), Poll::Ready(true));
+        assert_eq!(writer.readers(), [Some((4, 9))]);
         assert_eq!(writer.gaps(0, 10), [(2, 10)]);
         writer.write(4, b"efghi").unwrap();
         assert_eq!(writer.wakers(), [WAITER]);
@@ -190,6 +206,7 @@ mod tests {
         writer.write(9, b"j").unwrap();
         assert_eq!(body.state(), BodyState::Complete);
         assert_eq!(body.run_from(0), 10);
+        assert!(body.stand(None).is_none());
     }
 
     #[test]
@@ -197,7 +214,7 @@ mod tests {
         let (body, writer) = sparse(10, &[]);
         assert!(asked(&writer).is_pending());
         drop(body);
-        assert_eq!(asked(&writer), Poll::Ready(None));
+        assert_eq!(asked(&writer), Poll::Ready(false));
         assert_eq!(writer.state(), BodyState::Failed);
         writer.write(0, b"x").unwrap();
     }
@@ -223,10 +240,10 @@ mod tests {
     #[test]
     fn what_fails_keeps_what_is_there() {
         let (body, writer) = sparse(10, &[(3, 5)]);
-        assert!(body.subscribe(WAITER, 0, 10));
+        assert!(body.subscribe(WAITER, 0));
         writer.fail(BodyFault::Gone);
         assert_eq!(writer.wakers(), [WAITER]);
-        assert!(!body.subscribe(WAITER, 0, 10));
+        assert!(!body.subscribe(WAITER, 0));
         assert_eq!((body.state(), body.run_from(3)), (BodyState::Failed, 2));
     }
 

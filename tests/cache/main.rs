@@ -46,6 +46,8 @@ mod refused;
 #[cfg(test)]
 mod rules;
 #[cfg(test)]
+mod seeks;
+#[cfg(test)]
 mod shared;
 #[cfg(test)]
 mod stale;

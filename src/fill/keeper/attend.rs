@@ -1,14 +1,16 @@
 //! Attends a body that is stored in part, or not verified yet: brings what its readers ask for.
 //!
 //! ```text
-//!   readers ── ask ──▶ attendant ─┬─ in the store ──▶ verify the block
+//!   readers ─ stands ▶ attendant ─┬─ in the store ──▶ verify the block
 //!                                 ├─ on its way ────▶ wait for the run that brings it
 //!                                 └─ missing ───────▶ a run: the origin is asked for the range
 //!   runs ── bytes ──▶ pen ──▶ store and body ──▶ readers are woken
 //! ```
 //!
 //! A **run** is one answer of the origin, whose bytes follow each other: the answer that the response came with, or one to a request
-//! for a range under the stored validator. Several may be under way, at different places.
+//! for a range under the stored validator. Several may be under way, at different places. A run goes on while somebody reads
+//! towards what it brings next, and as far as others have not brought the rest: who leaves, or seeks elsewhere, leaves its run to
+//! end, and where as many are under way as may be, one that nobody waits for gives way at once.
 //!
 //! The attendant ends when the body is complete, or has failed, or nobody has it any more. It fails the body where bytes that somebody
 //! waits for can't be brought: those readers' connections are reset, and the response leaves memory. What the store has of
@@ -29,17 +31,20 @@ use crate::fill::origin::OriginBody;
 use crate::store::Object;
 use crate::store::body::BodyState;
 use crate::store::body_fault::BodyFault;
+use crate::store::demand::Stretch;
 use crate::store::disk::ObjectId;
+use crate::store::ranges::RangeSet;
 
 /// Most runs of one body at a time.
-const RUNS_MAX: usize = 4;
-/// Who waits for a byte within this distance before a run waits for the run.
+const RUNS_MAX: usize = 16;
+/// Who waits for a byte within this distance before a run waits for the run. Less is fetched again rather than passed over.
 const NEAR: u64 = 4 << 20;
 /// Blocks that are verified ahead of who asks.
 const VERIFY_AHEAD: u64 = 4;
 /// What a run gathers before it writes, where the origin is faster than the store.
 const GATHERED_MAX: usize = 512 << 10;
-/// A run that nobody waits for goes on where no more than this is left of it.
+/// A run that nobody reads goes on where no more than this is left of it, and as long as it has brought no more than this since
+/// somebody did.
 const REST_MAX: u64 = 1 << 20;
 
 /// See the module's header.
@@ -55,6 +60,8 @@ pub(super) struct Attendant {
     runs: RefCell<Vec<Rc<Run>>>,
     /// The origin has another representation by now.
     is_over: Cell<bool>,
+    /// As many runs are under way as may be, and somebody waits for another.
+    is_full: Cell<bool>,
     /// A run has ended, or brought bytes that somebody may have waited for.
     stirred: Notify,
 }
@@ -85,12 +92,43 @@ struct Run {
     end: u64,
     /// It brings the whole body.
     is_whole: bool,
+    /// Up to where it goes on whether anybody reads it or not.
+    wanted_to: Cell<u64>,
+    /// It is to end.
+    is_cut: Cell<bool>,
+    cut: Notify,
+}
+
+impl Run {
+    fn new(first: u64, end: u64, is_whole: bool) -> Rc<Self> {
+        Rc::new(Self {
+            next: Cell::new(first),
+            end,
+            is_whole,
+            wanted_to: Cell::new(first + REST_MAX),
+            is_cut: Cell::new(false),
+            cut: Notify::new(),
+        })
+    }
+
+    fn cut(&self) {
+        self.is_cut.set(true);
+        self.cut.notify_one();
+    }
+}
+
+/// Where the readers stand, and what is there for them.
+struct Readers {
+    all: Vec<Stretch>,
+    present: RangeSet,
 }
 
 /// Why a run ended before its end.
 enum Cut {
     /// Nobody wants its bytes.
     Unwanted,
+    /// The rest of them is there, or others bring it.
+    Met,
     /// The origin broke off, could not be asked, or there is no room for its bytes.
     Failed(BodyFault),
     /// The origin has another representation.
@@ -110,87 +148,118 @@ impl Attendant {
             on_disk: attended.on_disk,
             runs: RefCell::default(),
             is_over: Cell::new(false),
+            is_full: Cell::new(false),
             stirred: Notify::new(),
         });
         if let Some(first) = first {
             attendant.start(first);
         }
-        drop(tokio::task::spawn_local(attendant.attend()));
+        drop(tokio::task::spawn_local(async move {
+            attendant.attend().await;
+            // Nobody needs what is still on its way.
+            for run in attendant.runs.borrow().iter() {
+                run.cut();
+            }
+        }));
     }
 
-    async fn attend(self: Rc<Self>) {
-        let mut waiting: Vec<(u64, u64)> = Vec::new();
+    async fn attend(self: &Rc<Self>) {
         loop {
-            let asked = tokio::select! {
-                asked = self.pen.body.asked() => asked,
-                () = self.stirred.notified() => Some(Vec::new()),
+            let has_body = tokio::select! {
+                has_body = self.pen.body.asked() => has_body,
+                () = self.stirred.notified() => true,
             };
-            let Some(asked) = asked else {
-                return;
-            };
-            waiting.extend(asked);
             match self.pen.body.state() {
-                BodyState::Open => {}
-                BodyState::Failed => return,
+                BodyState::Open if has_body => {}
+                BodyState::Open | BodyState::Failed => return,
                 BodyState::Complete => {
                     self.finish().await;
                     return;
                 }
             }
-            if !self.has_readers() {
-                // Those who asked have left: nothing is fetched for them.
-                waiting.clear();
+            for (first, end) in self.waiting() {
+                self.serve(first, end).await;
             }
-            waiting.sort_unstable();
-            waiting.dedup();
-            let mut still = Vec::new();
-            for (first, end) in std::mem::take(&mut waiting) {
-                if self.serve(first, end.min(self.size)).await {
-                    still.push((first, end));
-                }
-            }
-            waiting = still;
         }
     }
 
-    /// Does what brings the bytes from `first` on to who waits for those up to before `end`. Whether that takes more.
-    async fn serve(self: &Rc<Self>, first: u64, end: u64) -> bool {
-        if self.is_over.get() {
-            return false;
+    fn readers(&self) -> Readers {
+        Readers {
+            all: self.pen.body.readers(),
+            present: self.pen.body.present(),
         }
-        let Some((gap, _)) = self.pen.body.gaps(first, end).into_iter().next() else {
-            return false;
-        };
-        if gap > first {
-            // What it waited for is there; it asks again for the rest.
-            return false;
+    }
+
+    /// What readers wait for: from their next byte on.
+    fn waiting(&self) -> Vec<(u64, u64)> {
+        let Readers { all, present } = self.readers();
+        let all = all.into_iter().flatten();
+        let mut waiting: Vec<_> = all
+            .map(|(first, end)| (first, end.min(self.size)))
+            .filter(|(first, end)| first < end && present.run_from(*first) == 0)
+            .collect();
+        waiting.sort_unstable();
+        waiting.dedup();
+        waiting
+    }
+
+    /// Does what brings the bytes from `first` on to who waits for those up to before `end`.
+    async fn serve(self: &Rc<Self>, first: u64, end: u64) {
+        let is_there = |(gap, _): &(u64, u64)| *gap > first;
+        if self.is_over.get() || self.pen.body.gaps(first, end).first().is_none_or(is_there) {
+            return;
         }
         if self.is_stored(first) {
-            return self.verify(first, end).await;
+            self.verify(first, end).await;
+            return;
         }
-        let ignores_ranges = self.source.as_ref().is_some_and(Source::ignores_ranges);
-        let is_coming = |run: &Rc<Run>| {
-            let next = run.next.get();
-            let is_near = ignores_ranges || first.saturating_sub(next) <= NEAR;
-            next <= first && first < run.end && is_near
-        };
         let (comes, count) = {
             let runs = self.runs.borrow();
-            (runs.iter().any(is_coming), runs.len())
+            let comes = runs.iter().any(|run| self.brings(run, first));
+            (comes, runs.len())
         };
-        if comes || count >= RUNS_MAX {
-            return true;
+        if comes {
+            return;
         }
         if self.source.is_none() {
             // It can come by a run under way alone, however far that is.
             if count == 0 {
                 self.fail(BodyFault::Unwanted);
             }
-            return true;
+            return;
+        }
+        if count >= RUNS_MAX {
+            self.make_room();
+            return;
         }
         let (first, end) = self.run_for(first, end);
         self.ask(first, end);
-        true
+    }
+
+    /// Whether a run brings `byte`, before long.
+    fn brings(&self, run: &Run, byte: u64) -> bool {
+        let ignores_ranges = self.source.as_ref().is_some_and(Source::ignores_ranges);
+        let next = run.next.get();
+        let near = NEAR.max(self.keeper.block);
+        let is_near = ignores_ranges || byte.saturating_sub(next) <= near;
+        !run.is_cut.get() && next <= byte && byte < run.end && is_near
+    }
+
+    /// As many runs are under way as may be: one that nobody waits for gives way, be it that nobody reads it, be it that those who do
+    /// have got enough for now. The end of one has who waits looked at again.
+    fn make_room(&self) {
+        if !self.is_full.replace(true) {
+            self.keeper.counts.bump(KeeperCount::RangesFull);
+        }
+        let runs = self.runs.borrow();
+        if runs.iter().any(|run| run.is_cut.get()) {
+            return;
+        }
+        let readers = self.readers();
+        let is_idle = |within: u64| runs.iter().find(|run| !self.is_read(run, &readers, within));
+        if let Some(run) = is_idle(u64::MAX).or_else(|| is_idle(NEAR)) {
+            run.cut();
+        }
     }
 
     fn is_stored(&self, byte: u64) -> bool {
@@ -199,9 +268,9 @@ impl Attendant {
     }
 
     /// Verifies the stored block with the byte `first`, and some of those behind it.
-    async fn verify(self: &Rc<Self>, first: u64, end: u64) -> bool {
+    async fn verify(self: &Rc<Self>, first: u64, end: u64) {
         let (Some(stored), Some((tier, id))) = (self.pen.stored(), &self.on_disk) else {
-            return false;
+            return;
         };
         let from = first / stored.block;
         let to = end.div_ceil(stored.block).min(from + VERIFY_AHEAD);
@@ -226,7 +295,6 @@ impl Attendant {
             self.keeper.wake(self.pen.body.wakers());
         }
         self.stirred.notify_one();
-        false
     }
 
     /// The stretch that a run brings for who waits for `first` and further bytes up to before `end`: whole blocks, as far as they
@@ -249,11 +317,7 @@ impl Attendant {
 
     /// Asks the origin for a stretch.
     fn ask(self: &Rc<Self>, first: u64, end: u64) {
-        let run = Rc::new(Run {
-            next: Cell::new(first),
-            end,
-            is_whole: false,
-        });
+        let run = Run::new(first, end, false);
         self.runs.borrow_mut().push(Rc::clone(&run));
         let attendant = Rc::clone(self);
         drop(tokio::task::spawn_local(async move {
@@ -271,7 +335,10 @@ impl Attendant {
         let first = run.next.get();
         let request = source.request(&self.keeper, first, run.end);
         let sent = source.origin.send(request);
-        let answered = tokio::time::timeout(self.keeper.settings.fill_timeout, sent).await;
+        let answered = tokio::select! {
+            answered = tokio::time::timeout(self.keeper.settings.fill_timeout, sent) => answered,
+            () = run.cut.notified() => return Err(Cut::Unwanted),
+        };
         let answer = answered.ok().and_then(Result::ok).ok_or_else(broken_off)?;
         match source.judge(&answer, first, self.size) {
             RangeAnswer::From(from) => {
@@ -285,11 +352,8 @@ impl Attendant {
 
     /// Takes up the answer that the response came with.
     fn start(self: &Rc<Self>, first: FirstRun) {
-        let run = Rc::new(Run {
-            next: Cell::new(first.first),
-            end: first.end,
-            is_whole: first.first == 0 && first.end == self.size,
-        });
+        let is_whole = first.first == 0 && first.end == self.size;
+        let run = Run::new(first.first, first.end, is_whole);
         self.runs.borrow_mut().push(Rc::clone(&run));
         let attendant = Rc::clone(self);
         let FirstRun { body, place, .. } = first;
@@ -297,7 +361,7 @@ impl Attendant {
             let cut = attendant.carry(&run, body).await;
             drop(place);
             let count = match cut {
-                Ok(()) => KeeperCount::BodyComplete,
+                Ok(()) | Err(Cut::Met) => KeeperCount::BodyComplete,
                 Err(Cut::Unwanted) => KeeperCount::BodyUnwanted,
                 Err(Cut::Failed(_) | Cut::Changed) => KeeperCount::BodyBrokenOff,
             };
@@ -310,7 +374,11 @@ impl Attendant {
     async fn carry(&self, run: &Run, mut body: OriginBody) -> Result<(), Cut> {
         loop {
             let mut pieces = Vec::new();
-            match body.next().await {
+            let next = tokio::select! {
+                next = body.next() => next,
+                () = run.cut.notified() => return Err(Cut::Unwanted),
+            };
+            match next {
                 Ok(Some(bytes)) => pieces.push(bytes),
                 Ok(None) if run.next.get() >= run.end => return Ok(()),
                 // A whole body that is shorter than it said, or a part that is shorter than asked.
@@ -340,13 +408,16 @@ impl Attendant {
                 // Further bytes, if any, are nobody's.
                 return Ok(());
             }
+            if self.is_met(run) {
+                return Err(Cut::Met);
+            }
             if !self.is_wanted(run) {
                 return Err(Cut::Unwanted);
             }
         }
     }
 
-    /// Whether a run goes on: somebody reads the body, or most of it is there, or little of the run is left.
+    /// Whether a run goes on: somebody reads what it brings, or most of the body is there, or little of the run is left.
     fn is_wanted(&self, run: &Run) -> bool {
         let next = run.next.get();
         let is_near_its_end = if run.is_whole {
@@ -354,7 +425,49 @@ impl Attendant {
         } else {
             run.end - next <= REST_MAX
         };
-        is_near_its_end && self.object.strong_count() > 0 || self.has_readers()
+        if is_near_its_end && self.object.strong_count() > 0 {
+            return true;
+        }
+        if !self.has_readers() {
+            return false;
+        }
+        // Without a source nothing else brings it, wherever they read.
+        if self.source.is_none() || next < run.wanted_to.get() {
+            return true;
+        }
+        run.wanted_to.set(next + REST_MAX);
+        self.is_read(run, &self.readers(), u64::MAX)
+    }
+
+    /// Whether somebody reads towards what a run brings next, from no more than `within` bytes before it.
+    fn is_read(&self, run: &Run, readers: &Readers, within: u64) -> bool {
+        readers.all.iter().any(|reader| {
+            let Some((first, end)) = *reader else {
+                return true;
+            };
+            let missing = self.pen.next_missing(&readers.present, first);
+            let is_within = run.next.get().saturating_sub(first) <= within;
+            missing < end.min(self.size) && is_within && self.brings(run, missing)
+        })
+    }
+
+    /// Whether what a run brings next is there, or comes by a run ahead of it: all of the rest, or more than is passed over.
+    fn is_met(&self, run: &Run) -> bool {
+        let ignores_ranges = self.source.as_ref().is_none_or(Source::ignores_ranges);
+        let next = run.next.get();
+        let present = self.pen.body.present();
+        let mut there = self.pen.next_missing(&present, next);
+        if ignores_ranges || there == next {
+            return false;
+        }
+        let runs = self.runs.borrow();
+        let comes = |from: u64, at: u64| from > next && from <= at;
+        while let Some(other) = runs.iter().find(|other| {
+            comes(other.next.get(), there) && there < other.end && !other.is_cut.get()
+        }) {
+            there = self.pen.next_missing(&present, other.end);
+        }
+        there >= run.end || there - next >= NEAR
     }
 
     fn has_readers(&self) -> bool {
@@ -369,13 +482,17 @@ impl Attendant {
         if run.is_whole {
             self.pen.body.set_coming(false);
         }
+        self.is_full.set(false);
+        let is_complete = self.pen.body.state() == BodyState::Complete;
         match ended {
             Ok(()) => {}
             // Readers are told when nobody can find the old bytes any more.
             Err(_) if self.is_over.get() => {}
+            // Others have brought all of it.
+            Err(Cut::Unwanted | Cut::Met | Cut::Failed(_)) if is_complete => {}
             // What there is stays, and the rest is asked for when it is wanted.
-            Err(Cut::Unwanted) if self.source.is_some() => {}
-            Err(Cut::Unwanted) => self.fail(BodyFault::Unwanted),
+            Err(Cut::Unwanted | Cut::Met) if self.source.is_some() => {}
+            Err(Cut::Unwanted | Cut::Met) => self.fail(BodyFault::Unwanted),
             Err(Cut::Failed(fault)) => self.fail(fault),
             Err(Cut::Changed) => {
                 self.is_over.set(true);

@@ -86,6 +86,9 @@ counters! {
         RangesChanged = "changed",
     }
 
+    "hotplate_ranges_full" Counter in "times",
+    "Times that a reader of a stored body found as many missing parts of it on their way as may be: one that nobody waits for gives way, or the reader waits." { RangesFull }
+
     "hotplate_invalidated_responses" Counter in "responses",
     "Stored responses marked stale because a request changed something (RFC 9111 s4.4, RFC 9875) or a HEAD told so (s4.3.5)." { Invalidated }
 }

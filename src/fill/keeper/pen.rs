@@ -15,6 +15,7 @@ use crate::fill::disk::{DiskTier, StoredBlocks};
 use crate::store::body_fault::BodyFault;
 use crate::store::budget::Budget;
 use crate::store::disk::{DiskError, ObjectId, Writer};
+use crate::store::ranges::RangeSet;
 use crate::store::sparse::SparseWriter;
 
 /// How much of the memory for bodies under way is taken at once.
@@ -82,6 +83,23 @@ impl Pen {
                 .flat_map(|(from, to)| stored.outside(from, to))
                 .collect(),
             None => gaps,
+        }
+    }
+
+    /// The first byte from `first` on that is neither `present` nor in the store.
+    pub(super) fn next_missing(&self, present: &RangeSet, first: u64) -> u64 {
+        let mut at = first;
+        loop {
+            let from = at;
+            at += present.run_from(at);
+            if let Some(stored) = &self.stored
+                && stored.map.is_present(at / stored.block)
+            {
+                at = stored.stretch(at / stored.block).1.max(at);
+            }
+            if at == from {
+                return at;
+            }
         }
     }
 

@@ -104,6 +104,7 @@ impl Mailbox {
             worker: LIBRARY,
             ticket: Ticket(place.ticket),
         };
+        let stand = body.stand(None);
         loop {
             if !body.takes_readers() {
                 return Err(body.fault().unwrap_or(BodyFault::TooLarge));
@@ -113,8 +114,11 @@ impl Mailbox {
                 BodyState::Failed => return Err(body.fault().unwrap_or(BodyFault::BrokenOff)),
                 BodyState::Open => {}
             }
-            let end = body.size().unwrap_or(u64::MAX);
-            if body.subscribe(waiter, body.run_from(0), end) {
+            let first = body.run_from(0);
+            if body.subscribe(waiter, first) {
+                if let Some(stand) = &stand {
+                    stand.ask(first, body.size().unwrap_or(u64::MAX));
+                }
                 notify.notified().await;
             }
         }
