@@ -44,6 +44,8 @@ mod outgrown;
 #[cfg(test)]
 mod refused;
 #[cfg(test)]
+mod refused_parts;
+#[cfg(test)]
 mod rules;
 #[cfg(test)]
 mod seeks;

@@ -95,9 +95,23 @@ impl Keeper {
             }
             None => {
                 tell(lead, None);
-                Outcome::NotFetched(Rule::OriginBroken)
+                self.ask_anew(exchange, answer).await
             }
         }
+    }
+
+    /// Asks the origin for what the client asked for: the part that it gave instead can't be stored, and is no answer.
+    async fn ask_anew(self: &Rc<Self>, exchange: Exchange<'_>, part: OriginResponse) -> Outcome {
+        drop(part);
+        let Exchange {
+            fetch,
+            asked,
+            origin,
+            place,
+            ..
+        } = exchange;
+        drop(place);
+        Box::pin(self.ask_as_it_is(fetch, asked, &origin)).await
     }
 
     /// What a response is made of; none where it could not be selected again. Its body comes later.
@@ -236,13 +250,11 @@ impl Keeper {
             .await;
         let Some(begun) = begun else {
             self.counts.bump(KeeperCount::BodyNoMemory);
+            tell(lead, None);
             if end - first == size {
-                tell(lead, None);
                 return self.pass_on(fetch, answer, exchange.place);
             }
-            // A part that is not the one that the client asked for.
-            drop(lead);
-            return Outcome::NotFetched(Rule::OriginBusy);
+            return self.ask_anew(exchange, answer).await;
         };
         making.object = Arc::clone(&begun.object);
         // Before anybody can find it: who does gets it whole without another request.
