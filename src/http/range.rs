@@ -185,13 +185,22 @@ pub enum AskedRange {
 }
 
 impl AskedRange {
-    /// Reads a Range field that asks for one range of bytes; `None` for anything else.
+    /// Reads a Range field that asks for ranges of bytes: the range, or that of several which is fetched first; `None` for anything
+    /// else. That is the one with the lowest first byte (the start, for one at the end), so that a representation which has no byte of
+    /// it has none of the others.
     #[must_use]
     pub fn parse(value: &[u8]) -> Option<Self> {
-        let mut specs = elements(byte_range_set(value)?);
-        let (Some(spec), None) = (specs.next(), specs.next()) else {
-            return None;
-        };
+        let mut first: Option<Self> = None;
+        for (place, spec) in elements(byte_range_set(value)?).enumerate() {
+            let range = Self::of_spec(spec).filter(|_| place < RANGES_MAX)?;
+            first = first
+                .filter(|other| other.first() <= range.first())
+                .or(Some(range));
+        }
+        first
+    }
+
+    fn of_spec(spec: &[u8]) -> Option<Self> {
         let dash = memchr::memchr(b'-', spec)?;
         let (first_pos, last_pos) = (spec.get(..dash)?, spec.get(dash + 1..)?);
         let (first, last) = (read_digits(first_pos)?, read_digits(last_pos)?);

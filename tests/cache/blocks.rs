@@ -402,3 +402,96 @@ before_an_origin!(
         stored_parts_alone_where_only_if_cached(origin, server);
     }
 );
+
+/// Asserts that a body has these parts of the content of `seed`, and no others.
+fn expect_parts(answer: &Answer, seed: u64, parts: &[(u64, u64)]) {
+    answer.expect(206);
+    let told = answer.needs("content-type");
+    assert!(told.starts_with("multipart/byteranges"), "{told}");
+    let body = &answer.body;
+    let size: u64 = parts.iter().map(|(first, end)| end - first).sum();
+    assert!((body.len() as u64) < size + 1_000, "{} bytes", body.len());
+    for (first, end) in parts {
+        let part = content(seed, *first..*end);
+        assert!(body.windows(part.len()).any(|window| window == part));
+    }
+}
+
+fn several_ranges(first: u64) -> (String, [(u64, u64); 2]) {
+    let set = format!("bytes=0-7,{first}-{}", first + 9);
+    (set, [(0, 8), (first, first + 10)])
+}
+
+fn several_ranges_fetch_their_blocks_alone(origin: &Origin, server: &Server) {
+    origin.serve("/a", Made::new(1, SIZE).max_age(600));
+    let ends = get("/a").with("Range", "bytes=0-7,-8");
+    let answer = fetch(server, &ends);
+    expect_parts(&answer, 1, &[(0, 8), (SIZE - 8, SIZE)]);
+    expect_forward(&answer, "uri-miss");
+    expect_outcome(&answer, &["stored"]);
+    let last = SIZE - SIZE % MIB;
+    let blocks = |number: u64| format!("bytes={}-{}", number * MIB, (number + 1) * MIB - 1);
+    let end = format!("bytes={last}-{}", SIZE - 1);
+    assert_eq!(asked_ranges(origin), [blocks(0), end]);
+    origin.forget();
+    expect_hit(&fetch(server, &ends));
+    let (set, parts) = several_ranges(9 * MIB);
+    let request = get("/a").with("Range", &set);
+    expect_parts(&fetch(server, &request), 1, &parts);
+    assert_eq!(asked_ranges(origin), [blocks(9)]);
+    // One at the end alone is as large as it is asked for.
+    origin.serve("/b", Made::new(2, SIZE).max_age(600));
+    origin.forget();
+    let far = format!("bytes={}-{},-5,{}-{}", 30 * MIB, 31 * MIB, 8 * MIB, 8 * MIB);
+    let answer = fetch(server, &get("/b").with("Range", &far));
+    expect_parts(&answer, 2, &[(SIZE - 5, SIZE), (8 * MIB, 8 * MIB + 1)]);
+    assert_eq!(asked_ranges(origin), ["bytes=-5".to_owned(), blocks(8)]);
+}
+
+before_an_origin!(
+    several_ranges_of_what_is_not_stored_fetch_their_blocks_alone,
+    on_disk(),
+    |origin, server| {
+        several_ranges_fetch_their_blocks_alone(origin, server);
+    }
+);
+
+before_an_origin!(
+    several_ranges_of_what_is_not_stored_fetch_their_blocks_alone_in_memory,
+    in_memory(),
+    |origin, server| {
+        several_ranges_fetch_their_blocks_alone(origin, server);
+    }
+);
+
+before_an_origin!(
+    several_ranges_that_can_not_be_stored_go_as_they_were_asked,
+    on_disk(),
+    |origin, server| {
+        let (set, _) = several_ranges(9 * MIB);
+        origin.serve("/a", Made::new(1, SIZE).etag("").max_age(600));
+        for _ in 0..2 {
+            // Which this origin answers with everything.
+            let answer = fetch(server, &get("/a").with("Range", &set));
+            answer.expect(200).expect_body(&content(1, 0..SIZE));
+            assert_eq!(asked_ranges(origin).pop().as_ref(), Some(&set));
+        }
+        // Behind the end, all of them.
+        origin.serve("/c", Made::new(1, 5000).max_age(600));
+        let behind = get("/c").with("Range", "bytes=9000-9001,7000-");
+        let answer = fetch(server, &behind);
+        answer.expect(416);
+        assert_eq!(answer.needs("content-range"), "bytes */5000");
+        // Too many to be anything but everything.
+        origin.serve("/d", Made::new(1, SIZE).max_age(600));
+        origin.forget();
+        let many: Vec<String> = (0..17)
+            .map(|at| format!("{}-{}", at * 1000, at * 1000))
+            .collect();
+        let many = get("/d").with("Range", &format!("bytes={}", many.join(",")));
+        fetch(server, &many)
+            .expect(200)
+            .expect_body(&content(1, 0..SIZE));
+        assert_eq!(asked_ranges(origin), ["whole"]);
+    }
+);

@@ -321,10 +321,39 @@ fn one_range_is_asked_for_in_whole_blocks() {
         "bytes=-",
         "bytes=-0",
         "bytes=2-1",
-        "bytes=0-1,5-6",
+        "bytes=0-1,6-5",
+        "bytes=0-1,-0",
+        "bytes=0-1,x",
+        "bytes=0-,1-,2-,3-,4-,5-,6-,7-,8-,9-,10-,11-,12-,13-,14-,15-,16-",
         "lines=0-1",
         "bytes=a-",
     ] {
         assert_eq!(AskedRange::parse(value.as_bytes()), None, "{value}");
+    }
+}
+
+#[test]
+fn of_several_ranges_one_is_asked_for_first_that_has_bytes_if_any_has() {
+    for (value, asked) in [
+        ("bytes=0-0,-1", AskedRange::Between(0, 0)),
+        ("bytes=-1,0-0", AskedRange::Suffix(1)),
+        ("bytes=500-600,-1,7-8", AskedRange::Suffix(1)),
+        ("bytes=500-600,7-8,9-", AskedRange::Between(7, 8)),
+        ("bytes=500-600, 9-", AskedRange::From(9)),
+    ] {
+        assert_eq!(AskedRange::parse(value.as_bytes()), Some(asked), "{value}");
+        for size in [1, 5, 8, 300, 1000] {
+            let first = value.strip_prefix("bytes=").unwrap().split(',');
+            let satisfiable = |one: &str| {
+                plan(format!("bytes={one}").as_bytes(), size) != RangePlan::Unsatisfiable
+            };
+            let asked = match asked {
+                AskedRange::Between(first, last) => format!("{first}-{last}"),
+                AskedRange::From(first) => format!("{first}-"),
+                AskedRange::Suffix(count) => format!("-{count}"),
+            };
+            let any = first.map(str::trim).any(satisfiable);
+            assert_eq!(satisfiable(&asked), any, "{value} of {size}");
+        }
     }
 }
