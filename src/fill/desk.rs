@@ -338,8 +338,9 @@ async fn serve(
         };
         let counter = kitchen.counter.clone();
         let reader = kitchen.reader;
+        let keeper = Rc::clone(&kitchen.keeper);
         drop(tokio::task::spawn_local(async move {
-            counter.work((worker, ticket), job, reader).await;
+            counter.work((worker, ticket), job, reader, &keeper).await;
             drop(place);
         }));
     }
@@ -352,11 +353,24 @@ enum LocalJob {
 }
 
 impl Counter {
-    async fn work(self, (worker, ticket): (WorkerId, Ticket), job: LocalJob, reader: Reader) {
+    async fn work(
+        self,
+        (worker, ticket): (WorkerId, Ticket),
+        job: LocalJob,
+        reader: Reader,
+        keeper: &Keeper,
+    ) {
         let (outcome, checked_at) = match job {
             LocalJob::Resolve(site, path) => self.resolve(site, path).await,
             LocalJob::Warm(object, offset, length) => match self.warms.acquire().await {
-                Ok(_turn) => (reader.warm(object, offset, length).await, clock::mono()),
+                Ok(_turn) => {
+                    let outcome = reader.warm(Arc::clone(&object), offset, length).await;
+                    if matches!(outcome, Outcome::Cold) {
+                        // Before its reader is told, who comes back at once.
+                        keeper.lose(&object).await;
+                    }
+                    (outcome, clock::mono())
+                }
                 Err(_) => (Outcome::Cold, clock::mono()),
             },
         };

@@ -19,6 +19,8 @@ mod crowds;
 #[cfg(test)]
 mod descriptors;
 #[cfg(test)]
+mod failing_device;
+#[cfg(test)]
 mod figures;
 #[cfg(test)]
 mod full_device;

@@ -67,6 +67,9 @@ counters! {
         BodySpilled = "store-failed",
     }
 
+    "hotplate_bodies_lost" Counter in "bodies",
+    "Stored bodies whose files could not be read any more: who reads them is cut, and the next request fetches them anew." { BodiesLost }
+
     "hotplate_outgrown_bodies" Counter in "bodies",
     "Bodies of unknown size that outgrew what may be stored and went on as passes to those who read them, by how that ended.", by "end" {
         OutgrownComplete = "complete",

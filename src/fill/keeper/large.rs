@@ -3,10 +3,11 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::Keeper;
 use super::attend::{Attendant, Attended, FirstRun};
 use super::pen::{Ink, Pen};
+use super::shelf::leave_memory;
 use super::source::Source;
+use super::{Keeper, KeeperCount};
 use crate::cache::order::Fetch;
 use crate::fill::disk::{DiskTier, Loaded, LoadedBody, extension_of, unless_purged};
 use crate::fill::origin::Origin;
@@ -255,6 +256,23 @@ impl Keeper {
             on_disk: Some((Arc::clone(disk), id)),
         });
         Some((response, attended))
+    }
+
+    /// The file of a stored body can't be read: nobody finds it any more, and who asks has it fetched anew.
+    pub(in crate::fill) async fn lose(&self, object: &Arc<Object>) {
+        let Some(key) = self.shelf.key_of(object) else {
+            return;
+        };
+        self.counts.bump(KeeperCount::BodiesLost);
+        leave_memory(&self.responses, &key, object);
+        if let (Some(disk), Some(id)) = (&self.disk, object.on_disk()) {
+            let disk = Arc::clone(disk);
+            let removed = tokio::task::spawn_blocking(move || disk.disk().remove(id)).await;
+            if let Ok(Err(error)) = removed {
+                // It is found unreadable again when it is looked for.
+                tracing::debug!("a body that can't be read stays on disk: {error}");
+            }
+        }
     }
 
     /// Has the body of a response that was replaced let go of on disk, where the new one did not take its place there.

@@ -57,6 +57,14 @@ impl Shelf {
         bodies.push_back((key.into(), Arc::downgrade(object)));
     }
 
+    /// The key that a body is stored under; none of one that is not in a file, or was let go.
+    pub(super) fn key_of(&self, object: &Arc<Object>) -> Option<Box<[u8]>> {
+        let bodies = self.bodies.borrow();
+        let mut all = bodies.iter();
+        let (key, _) = all.find(|(_, known)| std::ptr::eq(known.as_ptr(), Arc::as_ptr(object)))?;
+        Some(key.clone())
+    }
+
     /// Has the oldest body go that was not used since the last time. False where there is none.
     fn let_one_go(&self) -> bool {
         let mut looked_at = 0;
