@@ -248,6 +248,17 @@ before_an_origin!(
             expect_outcome(&fetch_get(server, path), &["stored", &detail]);
             expect_outcome(&fetch_get(server, path), &["hit", &detail]);
         }
+        for (path, (name, value), rule) in [
+            ("/6", ("Cache-Control", "no-store"), "no-store"),
+            ("/7", ("Cache-Control", "private"), "private"),
+            ("/8", ("Set-Cookie", "a=1"), "set-cookie"),
+            ("/9", ("Vary", "*"), "vary-star"),
+            ("/10", ("X-Odd", "1"), "no-last-modified"),
+        ] {
+            origin.says(path, reply(200).field(name, value).body("hello"));
+            let answer = fetch_get(server, path);
+            expect_outcome(&answer, &["fwd=uri-miss", &format!("detail={rule}")]);
+        }
         let reload = get("/1").with("Cache-Control", "no-cache");
         let reloaded = fetch(server, &reload);
         expect_outcome(&reloaded, &["fwd=request", "stored", "detail=max-age"]);

@@ -288,7 +288,8 @@ impl Keeper {
         lead: Option<Lead>,
     ) -> Outcome {
         let stored = self.stored_for(fetch, known);
-        let outcome = stored.and_then(|response| self.stand_in_by(fetch, asked, &response, (rule, fault)));
+        let outcome =
+            stored.and_then(|response| self.stand_in_by(fetch, asked, &response, (rule, fault)));
         if let Some(lead) = lead {
             lead.land(&Landing::Failed(rule, fault), clock::mono());
         }
@@ -365,6 +366,7 @@ impl Keeper {
         let outgrew = (stores && answer.body.size_hint().is_none())
             .then(|| self.flights.why_outgrown(&fetch.key, clock::mono()))
             .flatten();
+        let mut because = fetch.because;
         if stores {
             let received = Received {
                 status: answer.status,
@@ -385,7 +387,9 @@ impl Keeper {
                     let part = (first, end, size);
                     return self.save_part(exchange, answer, *stored, lead, part).await;
                 }
-                _ => {}
+                (Storability::Refuse(why), _) => because = why.name(),
+                (Storability::Store(_), _) if outgrew.is_some() => because = "outgrown",
+                (Storability::Store(_), _) => because = "too-large",
             }
         }
         if exchange.has_own_range && answer.status == 206 {
@@ -409,7 +413,7 @@ impl Keeper {
             lead.land(&Landing::not_stored(answer.status), clock::mono());
         }
         self.end_refresh(fetch, Some(&exchange.known));
-        let mut outcome = self.pass(exchange, answer);
+        let mut outcome = self.pass(exchange, answer, because);
         if let Outcome::Fetched(fetched) = &mut outcome {
             fetched.outgrew = outgrew;
         }

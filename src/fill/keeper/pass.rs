@@ -24,16 +24,23 @@ use crate::store::pipe::{Front, Pipe};
 use crate::store::{Held, Object, PipeReader, SIZE_UNKNOWN};
 
 impl Keeper {
-    /// Passes an answer on.
-    pub(super) fn pass(self: &Rc<Self>, exchange: Exchange<'_>, answer: OriginResponse) -> Outcome {
-        self.pass_on(exchange.fetch, answer, exchange.place)
+    /// Passes an answer on; `because` is the rule by which it is not stored, a token.
+    pub(super) fn pass(
+        self: &Rc<Self>,
+        exchange: Exchange<'_>,
+        answer: OriginResponse,
+        because: &'static str,
+    ) -> Outcome {
+        self.pass_on(exchange.fetch, answer, exchange.place, because)
     }
 
+    /// As [`pass`](Self::pass).
     pub(super) fn pass_on(
         self: &Rc<Self>,
         fetch: &Fetch,
         answer: OriginResponse,
         place: Place,
+        because: &'static str,
     ) -> Outcome {
         let now = now();
         // Age is the origin's, and stays.
@@ -77,7 +84,7 @@ impl Keeper {
             rule: Arc::clone(&fetch.rule),
             tags: Box::default(),
         });
-        let status = CacheStatus::forwarded(fetch.why, fetch.because);
+        let status = CacheStatus::forwarded(fetch.why, because);
         fetched(Arc::new(response), None, status, Rule::Passed)
     }
 

@@ -54,7 +54,7 @@ impl Keeper {
         let fetch = exchange.fetch;
         let Some(making) = self.making(&exchange, &answer, stored) else {
             tell(lead, None);
-            return self.pass_on(fetch, answer, exchange.place);
+            return self.pass_on(fetch, answer, exchange.place, "vary-refused");
         };
         let size = if is_without_content(fetch.method, &answer) {
             Some(0)
@@ -252,7 +252,7 @@ impl Keeper {
             self.counts.bump(KeeperCount::BodyNoMemory);
             tell(lead, None);
             if end - first == size {
-                return self.pass_on(fetch, answer, exchange.place);
+                return self.pass_on(fetch, answer, exchange.place, "no-room");
             }
             return self.ask_anew(exchange, answer).await;
         };
