@@ -16,7 +16,6 @@ use crate::cache::order::{Fetch, Fetched, Outcome};
 use crate::fill::origin::{
     Origin, OriginFault, OriginRequest, OriginResponse, OriginSettings, RequestBody, Retry,
 };
-use crate::fill::profile::CredentialFault;
 use crate::http::cache_control::ResponseDirectives;
 use crate::http::fields::FieldLines;
 use crate::http::head::Method;

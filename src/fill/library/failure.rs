@@ -242,7 +242,7 @@ impl Failure {
             | Rule::OriginAddressRefused
             | Rule::OriginBusy
             | Rule::CredentialsNotLent => general,
-            _ => Self::new(general.code, format!("{url}: {why}")),
+            _ => Self::new(general.code, format!("{url}: {why}")).by_rule(rule),
         }
     }
 
