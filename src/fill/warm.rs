@@ -108,7 +108,10 @@ fn read_by_thread(object: &Object, offset: u64, end: u64) -> bool {
     let read_at = |buffer: &mut [u8], at: u64| match object.held() {
         Held::Mapping(_, file) | Held::File(file) | Held::Unguarded(file) => file.read(buffer, at),
         Held::Growing(body) => match body.file_from(at) {
-            Some((file, _)) => rustix::io::pread(file, buffer, at).map_err(io::Error::from),
+            Some((file, _)) if file.is_sound() => {
+                rustix::io::pread(file, buffer, at).map_err(io::Error::from)
+            }
+            Some(_) => Err(rustix::io::Errno::IO.into()),
             None => Ok(buffer.len()),
         },
         Held::Heap(_) | Held::Sealed(_) | Held::Passing(_) => Ok(buffer.len()),

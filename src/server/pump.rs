@@ -204,6 +204,9 @@ fn grown(
     let piece = piece.min(run);
     let piece = if file.is_memory() {
         piece
+    } else if !file.is_sound() {
+        // As one that can't be read: the fill threads find so too, and take it out.
+        return Err(Pumped::Cold);
     } else {
         warm(transfer, file, piece)?
     };

@@ -36,6 +36,15 @@ impl BodyFile {
         matches!(self, Self::Memory(_))
     }
 
+    /// Whether what is read of it is what was written: the device has not failed on bytes that it was still to take.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        match self {
+            Self::Memory(_) => true,
+            Self::Disk(file) => file.is_sound(),
+        }
+    }
+
     /// Writes all of `bytes` at `offset`.
     ///
     /// # Errors

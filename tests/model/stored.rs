@@ -99,6 +99,10 @@ pub(crate) fn storing(asking: &Asking, said: &Said, fresh: bool) -> Storing {
     let has_validator = said.field("etag").is_some() || said.field("last-modified").is_some();
     if is_forbidden || said.is_cut && !said.has_strong_tag() {
         Storing::MustNot
+    } else if asking.field("if-none-match").is_some() || asking.field("if-modified-since").is_some()
+    {
+        // Where nothing was shared of the URL before, the client's conditions go on, and their answer is for it alone.
+        Storing::May
     } else if said.is_cut {
         // s3.3: incomplete, where the rest can be had under its entity-tag.
         Storing::May

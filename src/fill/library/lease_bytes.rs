@@ -83,6 +83,9 @@ pub(super) fn write_all(file: &mut File, object: &Object) -> io::Result<()> {
             at += bytes.len() as u64;
             continue;
         };
+        if !source.is_sound() {
+            return Err(rustix::io::Errno::IO.into());
+        }
         let wanted = usize::try_from(run.min(size - at)).unwrap_or(COPY_AT_ONCE);
         let part = buffer
             .get_mut(..wanted.min(COPY_AT_ONCE))

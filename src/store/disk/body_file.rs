@@ -19,6 +19,8 @@ pub struct BodyFile {
     descriptor: OwnedFd,
     /// Bytes that no sync has made safe.
     is_dirty: AtomicBool,
+    /// The device did not take bytes of it, and the kernel may read others in their place.
+    is_in_doubt: AtomicBool,
     blocks: Latch<Blocks>,
     /// What it still takes of the cap since its writer gave it up: the device has the bytes until nobody reads them.
     nameless: Latch<Option<Nameless>>,
@@ -62,6 +64,7 @@ impl BodyFile {
             name,
             descriptor,
             is_dirty: AtomicBool::new(false),
+            is_in_doubt: AtomicBool::new(false),
             blocks: Latch::default(),
             nameless: Latch::default(),
         }
@@ -116,6 +119,18 @@ impl BodyFile {
         self.is_dirty.swap(false, Ordering::AcqRel)
     }
 
+    /// Whether what is read of it is what was written. After a failure of the device what no sync has made safe is not: the kernel
+    /// forgets it, and reads zeros or what stood there before.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        !self.is_in_doubt.load(Ordering::Acquire)
+    }
+
+    /// Notes that a sync of it failed, or can't be had.
+    pub(super) fn doubt(&self) {
+        self.is_in_doubt.store(true, Ordering::Release);
+    }
+
     /// Whether block `number` was verified, or written, in this run.
     #[must_use]
     pub fn is_verified(&self, number: u64) -> bool {
@@ -151,6 +166,15 @@ pub(super) struct OpenFiles {
 impl OpenFiles {
     pub(super) fn find(&self, id: ObjectId) -> Option<Arc<BodyFile>> {
         self.files.lock().get(&id.0).and_then(Weak::upgrade)
+    }
+
+    /// Notes that what no sync has made safe can't be made so any more.
+    pub(super) fn doubt_unsynced(&self) {
+        let open = self.files.lock();
+        let files = open.values().filter_map(Weak::upgrade);
+        files
+            .filter(|file| file.is_dirty.load(Ordering::Acquire))
+            .for_each(|file| file.doubt());
     }
 
     /// Enters a file; where another thread opened the same one first, that is returned instead.

@@ -91,7 +91,10 @@ impl Engine {
                 let synced = self
                     .medium
                     .sync(file.name(), std::os::fd::AsFd::as_fd(&**file));
-                synced.map_err(DiskError::File)?;
+                synced.map_err(|error| {
+                    file.doubt();
+                    DiskError::File(error)
+                })?;
             }
         }
         let mut transaction = self.database.begin_write().map_err(failed)?;

@@ -191,6 +191,9 @@ impl Engine {
             _ => Why::Metadata,
         };
         if !self.is_down.swap(true, Ordering::AcqRel) {
+            if why.spoils_unsynced() {
+                self.files.doubt_unsynced();
+            }
             self.lasting.board.stand_down(why, &error, self.counts());
             self.watch.shut();
         }

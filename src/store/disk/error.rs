@@ -110,6 +110,11 @@ pub enum Why {
 }
 
 impl Why {
+    /// Whether bytes that are written and not synced may be lost with it, while the system runs.
+    pub(super) const fn spoils_unsynced(self) -> bool {
+        matches!(self, Self::ReadOnly | Self::FolderGone | Self::Device)
+    }
+
     /// What an error of the file system means for the whole store.
     #[must_use]
     pub fn of_io(error: &io::Error) -> Self {

@@ -197,3 +197,45 @@ fn shelf_that_is_removed_is_made_again() {
     assert_eq!(disk.health(), Health::Working);
     assert_eq!(body_of(disk, "new"), Some(bytes(2, 50_000)));
 }
+
+/// Writes an object with a data file, and holds that open.
+fn open_put(disk: &Disk, key: &str, body: &[u8]) -> Arc<BodyFile> {
+    let size = Some(body.len() as u64);
+    let mut writer = disk.begin(label(key), size, Extension::default()).unwrap();
+    writer.write_at(0, body).unwrap();
+    let file = Arc::clone(writer.file().unwrap());
+    writer.complete().unwrap();
+    file
+}
+
+#[test]
+fn what_no_sync_has_made_safe_is_in_doubt_when_the_device_fails() {
+    for (call, errno, is_in_doubt) in [
+        (Call::Sync, Errno::IO, true),
+        (Call::Sync, Errno::NOSPC, true),
+        (Call::MetaSync, Errno::IO, false),
+        (Call::MetaWrite, Errno::NOSPC, false),
+    ] {
+        let fixture = Fixture::rigged(CAP);
+        let disk = fixture.disk();
+        let safe = open_put(disk, "safe", &bytes(1, 50_000));
+        disk.flush().unwrap();
+        let late = open_put(disk, "late", &bytes(2, 50_000));
+        let under_way = {
+            let size = Some(100_000);
+            let mut writer = disk
+                .begin(label("new"), size, Extension::default())
+                .unwrap();
+            writer.write_at(0, &bytes(3, 50_000)).unwrap();
+            Arc::clone(writer.file().unwrap())
+        };
+        fixture.rig().fail(call, errno, 1000);
+        assert!(disk.flush().is_err());
+        assert!(safe.is_sound(), "{call:?} {errno}");
+        // It is synced before the metadata are.
+        assert_eq!(!late.is_sound(), is_in_doubt, "{call:?} {errno}");
+        // A full device takes what it has promised room for.
+        let is_spoilt = errno == Errno::IO;
+        assert_eq!(!under_way.is_sound(), is_spoilt, "{call:?} {errno}");
+    }
+}
