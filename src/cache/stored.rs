@@ -148,6 +148,10 @@ fn look_up(wanted: &Wanted<'_, '_>, responses: &Responses, key: &[u8]) -> Found 
         };
         return Found::Forward(why, "");
     };
+    if !response.object.is_sound() {
+        // The device has failed on it: it is fetched anew.
+        return Found::Forward(Forward::UriMiss, "lost");
+    }
     // A body of unknown size may be about to outgrow the store: whoever reads it has a seat, or asks anew.
     let reads = match response.size() {
         Some(_) => None,

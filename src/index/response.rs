@@ -213,7 +213,7 @@ impl Response {
                 body.is_some_and(|body| body.is_sparse() && body.state() == BodyState::Open);
             is_open && self.stored.is_strong()
         };
-        self.object.is_complete() || is_brought()
+        self.object.is_sound() && (self.object.is_complete() || is_brought())
     }
 
     /// The body's size in bytes, where it was known when the response was made.

@@ -280,6 +280,12 @@ impl Body {
         self.spare.get().is_none() && self.takes_readers()
     }
 
+    /// Whether its file holds what was written to it: see [`BodyFile::is_sound`].
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.file().is_none_or(BodyFile::is_sound)
+    }
+
     /// Whether it is for anybody who comes: it has not outgrown the store.
     #[must_use]
     pub fn takes_readers(&self) -> bool {

@@ -249,10 +249,17 @@ impl Object {
         self.state() == BodyState::Complete
     }
 
-    /// Whether new answers may be made from the body: it is not one that goes on only for those who read it already.
+    /// Whether the bytes are those that were stored, as far as the device has told.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.growing().is_none_or(|body| body.is_sound())
+    }
+
+    /// Whether new answers may be made from the body: it is sound, and not one that goes on only for those who read it already.
     #[must_use]
     pub fn takes_readers(&self) -> bool {
-        self.growing().is_none_or(|body| body.takes_readers())
+        self.growing()
+            .is_none_or(|body| body.is_sound() && body.takes_readers())
     }
 
     /// The body that grows, or stands in a file of its own.

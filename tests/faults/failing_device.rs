@@ -190,3 +190,33 @@ fn a_device_that_fails_gives_nobody_a_wrong_byte_io_uring() {
 fn a_device_that_fails_gives_nobody_a_wrong_byte_epoll() {
     io_errors(Driver::Epoll);
 }
+
+fn written_to(driver: Driver) {
+    let Some(mut scenario) = begin(driver, "device_that_is_written_to") else {
+        return;
+    };
+    // What was stored last is not written out yet, and more is stored until the store has noticed. What is read in that moment is not
+    // looked at: the kernel forgets pages before it says so.
+    scenario.device.fail();
+    for number in OLD..ALL {
+        let mut client = scenario.server.connect();
+        client.send(get(&format!("/{number}")).bytes());
+        drop(client.try_fetched("GET"));
+    }
+    scenario.expect_stood_down("the device failed");
+    for number in (0..ALL).chain(0..ALL) {
+        for request in Scenario::requests(number) {
+            scenario.tries(number, &request);
+        }
+    }
+}
+
+#[test]
+fn a_device_that_fails_under_writes_gives_nobody_a_wrong_byte_io_uring() {
+    written_to(Driver::IoUring);
+}
+
+#[test]
+fn a_device_that_fails_under_writes_gives_nobody_a_wrong_byte_epoll() {
+    written_to(Driver::Epoll);
+}

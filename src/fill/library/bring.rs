@@ -189,6 +189,9 @@ impl Library {
         let Some(response) = self.select(place, fields) else {
             return Look::Ask(Forward::UriMiss);
         };
+        if !response.object.is_sound() {
+            return Look::Ask(Forward::UriMiss);
+        }
         response.use_count().bump();
         let (now, _) = clock::wall();
         let asked = Asked::of(Method::Get, fields);
