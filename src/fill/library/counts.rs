@@ -32,7 +32,7 @@ counters! {
     "Gets whose stored body was purged, evicted, damaged or changed while it was brought, so that it was fetched again." { BroughtAnew }
 
     "hotplate_library_tried_again" Counter in "times",
-    "Times that something was asked for again because the origin was down or busy, by what: an attempt within a get or a prefetch, or a URL of [[prefetch]].", by "what" {
+    "Times that something was asked for again because the origin was down or busy, by what: an attempt within a get or a prefetch, or a scheduled prefetch.", by "what" {
         AnotherAttempt = "attempt",
         ScheduledAgain = "scheduled",
     }
