@@ -392,20 +392,10 @@ impl Keeper {
             }
         }
         if exchange.has_own_range && answer.status == 206 {
-            // It is no answer to the client, who asked for another range.
-            drop(answer);
             if let Some(lead) = lead {
                 lead.land(&Landing::Alone, clock::mono());
             }
-            let Exchange {
-                fetch,
-                asked,
-                origin,
-                place,
-                ..
-            } = exchange;
-            drop(place);
-            return Box::pin(self.ask_as_it_is(fetch, asked, &origin)).await;
+            return self.ask_anew(exchange, answer).await;
         }
         self.compare_with_head(&exchange, &answer);
         if let Some(lead) = lead {

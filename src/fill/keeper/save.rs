@@ -101,7 +101,11 @@ impl Keeper {
     }
 
     /// Asks the origin for what the client asked for: the part that it gave instead can't be stored, and is no answer.
-    async fn ask_anew(self: &Rc<Self>, exchange: Exchange<'_>, part: OriginResponse) -> Outcome {
+    pub(super) async fn ask_anew(
+        self: &Rc<Self>,
+        exchange: Exchange<'_>,
+        part: OriginResponse,
+    ) -> Outcome {
         drop(part);
         let Exchange {
             fetch,
