@@ -134,6 +134,13 @@ impl Stored {
     pub fn mark(&mut self, mark: Mark) -> bool {
         match mark {
             Mark::Invalid => !std::mem::replace(&mut self.invalidated, true),
+            Mark::Stale(now) if now.0.saturating_add(CLOCK_SLACK) < self.response_time.0 => {
+                // The clock was set back, and may be put right again: it is stale by any clock.
+                let ended = (0, LifetimeFrom::Purge);
+                let is_new = (self.lifetime, self.lifetime_from) != ended;
+                (self.lifetime, self.lifetime_from) = ended;
+                is_new
+            }
             Mark::Stale(now) if self.is_fresh(now) => {
                 (self.lifetime, self.lifetime_from) = (self.age(now), LifetimeFrom::Purge);
                 true
@@ -232,6 +239,9 @@ mod tests {
         assert!(!purged.invalidated);
         assert!(!purged.mark(Mark::Stale(UnixSeconds(1011))));
         assert_eq!(purged.lifetime_from, LifetimeFrom::Purge);
+        let mut ahead = stored();
+        assert!(ahead.mark(Mark::Stale(UnixSeconds(0))));
+        assert!(!ahead.is_fresh(UnixSeconds(1001)));
         assert!(purged.mark(Mark::Invalid) && purged.invalidated);
         assert!(!purged.mark(Mark::Invalid));
     }

@@ -31,6 +31,7 @@ use crate::cache::{Answer, FrontDesk, Moment, Reply};
 use crate::http::framing::{self, BodySkimmer, RequestBody, Skim};
 use crate::http::head::{self, Field, HeadLimits, Method, Parsed, RequestHead, Version};
 use crate::http::reject::Reject;
+use crate::index::response::Response;
 use crate::policy::rule::Rule;
 use crate::stats::{AccessSink, Counter, WorkerStats};
 use crate::store::pipe::Pipe;
@@ -71,8 +72,8 @@ pub struct Turn<'t> {
     pub draining: bool,
     /// What came of the order that the connection has waited for; it is for the first request.
     pub filled: Option<Filling>,
-    /// Orders that nobody waits for.
-    pub refreshes: &'t mut Vec<(Ticket, Job)>,
+    /// Orders that nobody waits for, with the response that each refreshes.
+    pub refreshes: &'t mut Vec<(Ticket, Job, Arc<Response>)>,
 }
 
 /// What came of an order for a request that needs an origin.
@@ -380,7 +381,8 @@ impl Connection {
                 (relay::send(sending, &envelope, turn.out), rule)
             }
             Answer::SendAndRefresh(sending, ticket, job) => {
-                turn.refreshes.push((ticket, job));
+                let response = Arc::clone(&sending.response);
+                turn.refreshes.push((ticket, job, response));
                 let rule = sending.rule;
                 relay::dress(&mut envelope, &sending, head);
                 (relay::send(sending, &envelope, turn.out), rule)

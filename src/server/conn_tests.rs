@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 
 use super::*;
 use crate::index::pins::PinIndex;
+use crate::index::response::Response;
 use crate::index::responses::Responses;
 use crate::index::sites::{SiteRule, SiteTable};
 use crate::policy::origin_rule::OriginRule;
@@ -180,7 +181,7 @@ struct Bench {
     log: AccessSink,
     limits: Limits,
     out: Vec<u8>,
-    refreshes: Vec<(Ticket, Job)>,
+    refreshes: Vec<(Ticket, Job, Arc<Response>)>,
 }
 
 impl Bench {

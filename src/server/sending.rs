@@ -400,9 +400,11 @@ impl Worker {
 
     /// Places the orders that nobody waits for.
     pub(super) fn order_refreshes(&mut self) {
-        for (ticket, job) in std::mem::take(&mut self.refreshes) {
+        for (ticket, job, response) in std::mem::take(&mut self.refreshes) {
             if !self.order(ticket, job) {
                 self.desk.withdraw(ticket);
+                // The next request has it refreshed.
+                response.end_refresh();
             }
         }
     }

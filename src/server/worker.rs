@@ -28,6 +28,7 @@ use super::slot::{GENERATION_MAX, Slot, Stage, Token};
 use super::turn_clock::TurnClock;
 use crate::cache::FrontDesk;
 use crate::cache::order::{Job, Order, Ticket};
+use crate::index::response::Response;
 use crate::policy::rule::Rule;
 use crate::stats::{AccessSink, Counter, LatencyRecorder, WorkerStats};
 use crate::sys::wake::Wake;
@@ -93,7 +94,7 @@ pub struct Worker {
     /// Bodies under way of files that somebody waits to write to, and since when; oldest first.
     pub(super) revoked: VecDeque<(Token, MonoNanos)>,
     /// Orders that nobody waits for, until the turn that made them is over.
-    pub(super) refreshes: Vec<(Ticket, Job)>,
+    pub(super) refreshes: Vec<(Ticket, Job, Arc<Response>)>,
     pub(super) out: Vec<u8>,
     pub(super) answers: usize,
     pub(super) scratch: Vec<u8>,

@@ -97,6 +97,8 @@ before_an_origin!(
                 assert_eq!(answer.field("x-last"), Some("two"));
                 let answer = fetch(server, &asks("one"));
                 answer.expect(200).expect_body(&pattern(size, 1));
+                // What the origin said to another is not for it.
+                assert_eq!(answer.field("x-last"), None);
             }
             // One of them gets other bytes, which are too large for the disk: those of the other stay there.
             let other = reply(200).field("Cache-Control", "no-cache");

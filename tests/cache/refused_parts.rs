@@ -40,6 +40,23 @@ before_an_origin!(
     }
 );
 
+// It got all that the origin was asked for: the block, not its range.
+before_an_origin!(
+    a_range_of_what_is_smaller_than_a_block_passes_as_it_was_asked,
+    on_disk(),
+    |origin, server| {
+        let made = Made::new(1, 500).max_age(600).field("Vary", "User-Agent");
+        origin.serve("/a", made);
+        for range in ["bytes=100-199", "bytes=300-399"] {
+            let asking = get("/a").with("User-Agent", "x").with("Range", range);
+            let answer = fetch(server, &asking);
+            answer.expect(206);
+            let first = if range.contains("100") { 100 } else { 300 };
+            answer.expect_body(&content(1, first..first + 100));
+        }
+    }
+);
+
 before_an_origin!(
     a_range_of_what_varies_by_a_field_that_is_none_passes,
     on_disk(),

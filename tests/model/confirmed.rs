@@ -3,6 +3,7 @@
 use crate::asking::Asking;
 use crate::reference::{Seen, World, add};
 use crate::resource::Exchange;
+use crate::stored::Between;
 
 /// The places of what a 304 is about.
 pub(crate) fn confirmed(world: &World, exchange: &Exchange, place: Option<usize>) -> Vec<usize> {
@@ -16,7 +17,7 @@ pub(crate) fn confirmed(world: &World, exchange: &Exchange, place: Option<usize>
     .collect()
 }
 
-/// The world where what a 304 names has its fields.
+/// The world where what a 304 names, and could have answered the request, has its fields.
 pub(crate) fn freshened(
     world: &World,
     seen: &Seen<'_>,
@@ -24,18 +25,25 @@ pub(crate) fn freshened(
     named: &[usize],
 ) -> World {
     let mut next = world.clone();
-    for place in named {
+    let answering = |place: &&usize| world.live[**place].matches(seen.asking);
+    for place in named.iter().filter(answering) {
         next.remember(next.live[*place].clone());
         next.live[*place].freshen(exchange, seen.time);
     }
     next
 }
 
-/// The worlds where what a 304 names is stored for requests like this one too (s4.3.4).
-pub(crate) fn adopted(world: &World, asking: &Asking, named: &[usize]) -> Vec<World> {
+/// The worlds where what a 304 names is stored for requests like this one too (s4.3.4), with what the 304 says.
+pub(crate) fn adopted(
+    world: &World,
+    asking: &Asking,
+    (exchange, time): (&Exchange, Between),
+    named: &[usize],
+) -> Vec<World> {
     let is_known = named.iter().any(|at| world.live[*at].matches(asking));
     let adopt = |at: &usize| {
-        let own = world.live[*at].adopted(asking);
+        let mut own = world.live[*at].adopted(asking);
+        own.freshen(exchange, time);
         let mut next = world.clone();
         next.live.retain(|stored| stored.selecting != own.selecting);
         next.live.push(own);
@@ -59,7 +67,7 @@ pub(crate) fn after_head(
     if exchange.said.status == 304 {
         let named = confirmed(world, exchange, place);
         let next = freshened(world, seen, exchange, &named);
-        worlds.extend(adopted(&next, seen.asking, &named));
+        worlds.extend(adopted(&next, seen.asking, (exchange, seen.time), &named));
         add(&mut worlds, next);
     }
     let could_answer = |at: &usize| world.live[*at].matches(seen.asking);

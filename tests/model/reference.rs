@@ -611,7 +611,7 @@ fn after(world: &World, seen: &Seen<'_>, exchange: &Exchange, place: Option<usiz
         let named = confirmed(world, exchange, place);
         let next = freshened(world, seen, exchange, &named);
         let mut worlds = vec![next.clone()];
-        worlds.extend(adopted(&next, asking, &named));
+        worlds.extend(adopted(&next, asking, (exchange, seen.time), &named));
         // s5.2.1.5: nothing of an answer to no-store need be kept.
         worlds.extend(asking.wishes().no_store.then(|| world.clone()));
         return worlds;

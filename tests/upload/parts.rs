@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use reqsign_core::hash::{base64_decode, base64_hmac_sha256};
@@ -37,9 +38,17 @@ fn skipped(what: &str) {
     writeln!(std::io::stderr(), "skipped, {what} is not installed").expect("stderr");
 }
 
+/// A port that nobody has, and that no server of another test is given before its own server takes it: those get theirs from above.
 fn free_port() -> u16 {
-    let free = TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr());
-    free.expect("a free port").port()
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+    // Each run of tests begins somewhere else.
+    let first = u16::try_from(std::process::id() % 500).expect("it fits") * 20;
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let mut ports = (0..10_000).map(|_| {
+        let taken = TAKEN.fetch_add(1, Ordering::Relaxed);
+        20_000 + (first + taken) % 10_000
+    });
+    ports.find(is_free).expect("a free port")
 }
 
 /// A process that ends with its value.

@@ -16,7 +16,6 @@
 //! origin is then asked after that, too. Those that come while one is under way share the next one.
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -54,7 +53,6 @@ impl Keeper {
                 .answer_alone(fetch, asked, &origin, goes_as_it_is)
                 .await;
         }
-        let came = clock::mono();
         let insists = insists(&fetch, &asked);
         let since = insists.then(|| self.flights.count());
         let mut flight = self.flight_of(&fetch, &asked, None);
@@ -84,9 +82,7 @@ impl Keeper {
                 Boarding::Joined(landing) => (landing, true),
                 Boarding::Watching(landing) => (landing, false),
             };
-            let left = clock::mono().since(came);
-            let left = self.settings.fill_timeout.saturating_sub(left);
-            let Some(landing) = self.await_landing(landing, left).await else {
+            let Some(landing) = self.await_landing(landing).await else {
                 let why = (Rule::OriginTimeout, None);
                 return self.fall_back(&fetch, &asked, &origin, why).await;
             };
@@ -126,14 +122,12 @@ impl Keeper {
             .await
     }
 
-    /// Waits until a flight lands; none where that takes too long.
-    async fn await_landing(
-        &self,
-        landing: oneshot::Receiver<Landing>,
-        left: Duration,
-    ) -> Option<Landing> {
+    /// Waits until a flight lands; none where that takes too long: each has the time of one request.
+    async fn await_landing(&self, landing: oneshot::Receiver<Landing>) -> Option<Landing> {
         let _waiting = self.counts.hold(KeeperCount::Waiting);
-        let landed = tokio::time::timeout(left, landing).await.ok()?;
+        let landed = tokio::time::timeout(self.settings.fill_timeout, landing)
+            .await
+            .ok()?;
         Some(landed.unwrap_or(Landing::Again))
     }
 

@@ -391,7 +391,7 @@ impl Keeper {
                 (Storability::Store(_), _) => because = "too-large",
             }
         }
-        if exchange.has_own_range && answer.status == 206 {
+        if exchange.is_own_part(&answer) {
             if let Some(lead) = lead {
                 lead.land(&Landing::Alone, clock::mono());
             }
@@ -468,6 +468,13 @@ pub(super) struct Exchange<'f> {
     pub(super) began: Epoch,
     /// Its place among the fills: held until the last byte of its answer is there.
     pub(super) place: Place,
+}
+
+impl Exchange<'_> {
+    /// Whether an answer is a part that the client did not ask for, and so no answer to it.
+    pub(super) fn is_own_part(&self, answer: &OriginResponse) -> bool {
+        self.has_own_range && answer.status == 206
+    }
 }
 
 /// What of a representation an answer brings.

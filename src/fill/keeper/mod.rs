@@ -164,6 +164,13 @@ impl Keeper {
     /// Refuses a request: as many are under way as may be.
     pub(super) fn refuse(&self, fetch: &Fetch) -> Outcome {
         self.counts.bump(KeeperCount::RefusedFetches);
+        if fetch.is_refresh {
+            // The next request has it refreshed.
+            if let Some(response) = self.select(fetch, &[]) {
+                response.end_refresh();
+            }
+            return Outcome::NotFetched(Rule::OriginBusy);
+        }
         let asked = Asked::of(fetch.method, &fetch.fields);
         self.fall_back_now(fetch, &asked, Rule::OriginBusy)
     }

@@ -54,6 +54,9 @@ impl Keeper {
         let fetch = exchange.fetch;
         let Some(making) = self.making(&exchange, &answer, stored) else {
             tell(lead, None);
+            if exchange.is_own_part(&answer) {
+                return self.ask_anew(exchange, answer).await;
+            }
             return self.pass_on(fetch, answer, exchange.place, "vary-refused");
         };
         let size = if is_without_content(fetch.method, &answer) {
@@ -255,7 +258,7 @@ impl Keeper {
         let Some(begun) = begun else {
             self.counts.bump(KeeperCount::BodyNoMemory);
             tell(lead, None);
-            if end - first == size {
+            if end - first == size && !exchange.is_own_part(&answer) {
                 return self.pass_on(fetch, answer, exchange.place, "no-room");
             }
             return self.ask_anew(exchange, answer).await;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  304 ─┬─ names what Vary selects for the request ──▶ freshened, and sent
-//!       ├─ names another variant ──▶ freshened, sent, and stored for requests like this one too
+//!       ├─ names another variant ──▶ sent with the 304's fields, and stored so for requests like this one; the variant stays as it is
 //!       └─ names nothing that could answer it ─────▶ the origin is asked once more, without conditions
 //! ```
 
@@ -58,16 +58,16 @@ impl Keeper {
             };
             let new = freshen(old, &update, &asked, times);
             let new = Arc::new(relabelled(new, old, fetch, &answer.fields));
-            let is_stored = !forgets && self.responses.replace(old, &new).is_stored();
-            if let Some(disk) = self.disk_for(&new.rule).filter(|_| !forgets) {
-                disk.update(&new, exchange.began);
-            }
-            let answers = vary::matches(&new.variant, &fetch.fields);
-            if answers && (fresh.is_none() || known.selected == Some(place)) {
-                fresh = Some(new);
-                is_there = is_stored;
-            } else if !answers
-                && may_stand_for(&new, fetch)
+            if vary::matches(&new.variant, &fetch.fields) {
+                let is_stored = !forgets && self.responses.replace(old, &new).is_stored();
+                if let Some(disk) = self.disk_for(&new.rule).filter(|_| !forgets) {
+                    disk.update(&new, exchange.began);
+                }
+                if fresh.is_none() || known.selected == Some(place) {
+                    fresh = Some(new);
+                    is_there = is_stored;
+                }
+            } else if may_stand_for(&new, fetch)
                 && named
                     .as_ref()
                     .is_none_or(|other| other.stored.date <= new.stored.date)
