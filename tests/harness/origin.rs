@@ -30,7 +30,7 @@ pub(crate) use gate::Gate;
 pub(crate) use made::{Made, content, content_byte};
 pub(crate) use reply::{Reply, reply};
 
-use super::waiting::now;
+use super::waiting::{now, pause};
 
 /// How long anybody here waits before the scenario fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -279,7 +279,14 @@ impl Origin {
     /// Listens again after [`go_down`](Self::go_down), on the same port.
     pub(crate) fn come_up(&mut self) {
         if self.listening.is_none() {
-            let listener = TcpListener::bind(self.address).expect("the same port");
+            // Somebody's connection may have been given the port meanwhile, for a moment.
+            let limit = now() + PATIENCE;
+            let listener = loop {
+                match TcpListener::bind(self.address) {
+                    Err(_) if now() < limit => pause(Duration::from_millis(10)),
+                    bound => break bound.expect("the same port"),
+                }
+            };
             self.shared.is_over.store(false, Ordering::SeqCst);
             self.listening = Some(listen(listener, &self.shared));
         }
