@@ -392,3 +392,19 @@ before_an_origin!(
         assert_eq!(origin.asked().len(), 3);
     }
 );
+
+// The time that they had waited for the first flight was taken off the second: they got 504 before an answer that came in time.
+before_an_origin!(
+    reloads_that_wait_for_a_second_flight_have_its_whole_time,
+    Site::plain().fill("fill_timeout = \"3s\""),
+    |origin, server| {
+        let slow = reply(200).max_age(60).pause(Duration::from_secs(2));
+        origin.says("/a", slow.body("hello"));
+        let mut first = send(server, &get("/a"));
+        origin.await_asked(1);
+        let mut clients = crowd(server, &get("/a").with("Cache-Control", "no-cache"));
+        expect_all(&mut clients, b"hello");
+        first.fetched("GET").expect(200).expect_body(b"hello");
+        assert_eq!(origin.asked().len(), 2);
+    }
+);
