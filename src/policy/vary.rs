@@ -295,8 +295,8 @@ impl<'s> Nominated<'s> {
 
 /// Which of a URL's stored responses answers `request`, by its place among them; none where none may. Allocates nothing.
 ///
-/// `stored` gives each one's selection and [recency](super::stored::Stored::recency). Where several match: one that varies comes before those that do not,
-/// since a response without Vary is often a default that merely lacks it; then the most recent (s4.1).
+/// `stored` gives each one's selection and [recency](super::stored::Stored::recency). Where several match: one that varies
+/// comes before those that do not, since a response without Vary is often a default that merely lacks it; then the most recent (s4.1).
 #[must_use]
 pub fn choose<'s, R: Ord + Copy>(
     stored: impl Iterator<Item = (&'s [u8], R)>,

@@ -114,7 +114,7 @@ counters! {
     "Client connections open now." { ConnectionsOpen }
 
     "hotplate_connections_refused" Counter in "connections",
-    "Client connections closed before they asked for anything, or behind an answer, because the limit was reached and none was idle." { ConnectionsRefused }
+    "Client connections closed because the limit was reached and none was idle. One that was told with its answer that this is the last, and left, is not among them." { ConnectionsRefused }
 
     "hotplate_connections_evicted" Counter in "connections",
     "Idle client connections closed to make room for a new one." { ConnectionsEvicted }

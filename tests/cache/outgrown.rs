@@ -499,22 +499,4 @@ fn no_descriptor(driver: Driver) {
     );
 }
 
-mod bodies_that_find_no_descriptor_are_counted {
-    use super::*;
-
-    fn run(driver: Driver) {
-        if driver.is_permitted(module_path!()) {
-            no_descriptor(driver);
-        }
-    }
-
-    #[test]
-    fn io_uring() {
-        run(Driver::IoUring);
-    }
-
-    #[test]
-    fn epoll() {
-        run(Driver::Epoll);
-    }
-}
+on_each_driver!(bodies_that_find_no_descriptor_are_counted, no_descriptor);

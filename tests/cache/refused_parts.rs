@@ -125,22 +125,4 @@ fn no_descriptor(driver: Driver) {
     });
 }
 
-mod a_range_that_finds_no_descriptor_passes {
-    use super::*;
-
-    fn run(driver: Driver) {
-        if driver.is_permitted(module_path!()) {
-            no_descriptor(driver);
-        }
-    }
-
-    #[test]
-    fn io_uring() {
-        run(Driver::IoUring);
-    }
-
-    #[test]
-    fn epoll() {
-        run(Driver::Epoll);
-    }
-}
+on_each_driver!(a_range_that_finds_no_descriptor_passes, no_descriptor);

@@ -81,6 +81,31 @@ impl Site {
     }
 }
 
+/// Makes a scenario of a function of a driver, for what no [`Site`] can be set up for.
+macro_rules! on_each_driver {
+    ($name:ident, $scenario:ident) => {
+        mod $name {
+            use crate::harness::Driver;
+
+            fn run(driver: Driver) {
+                if driver.is_permitted(module_path!()) {
+                    super::$scenario(driver);
+                }
+            }
+
+            #[test]
+            fn io_uring() {
+                run(Driver::IoUring);
+            }
+
+            #[test]
+            fn epoll() {
+                run(Driver::Epoll);
+            }
+        }
+    };
+}
+
 /// Makes a scenario two tests, `name::io_uring` and `name::epoll`. The body gets `&mut Origin` and `&mut Server`, started
 /// as the site says.
 macro_rules! before_an_origin {
